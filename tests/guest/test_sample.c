@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guest/sample.c: which threads are vCPUs, where they run and may run, what
+ * happens when they come and go, and what a sample costs.
+ */
+#include "guest/sample.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_sys.h"
+#include "host/topology.h"
+#include "qmp/query.h"
+
+#define PID     500
+#define TICK_NS 10000000ull
+
+/* Two nodes of four CPUs. */
+struct scene {
+	struct fake_sys *host;
+	struct sys sys;
+	struct topology topo;
+	struct sampler *sampler;
+	const struct vcpu_sample *vcpus;
+	size_t n;
+};
+
+static void set_stat(struct scene *s, pid_t tid, unsigned int ticks, int cpu)
+{
+	char path[64];
+	char text[256];
+
+	snprintf(path, sizeof(path), "/proc/500/task/%d/stat", (int)tid);
+	snprintf(text, sizeof(text),
+		 "%d (CPU 0/KVM) S 1 1 1 0 -1 0 0 0 0 0 %u 1 0 0 20 0 1 0 7 1 "
+		 "1 1 1 1 1 1 1 1 1 1 1 1 0 0 17 %d 0 0 0 0 0 0 0 0 0 0 0 0 "
+		 "0\n",
+		 (int)tid, ticks - 1, cpu);
+	fake_file(s->host, path, text);
+}
+
+static void set_affinity(struct scene *s, pid_t tid, const char *cpus,
+			 const char *mems)
+{
+	char path[64];
+	char text[256];
+
+	snprintf(path, sizeof(path), "/proc/500/task/%d/status", (int)tid);
+	snprintf(text, sizeof(text),
+		 "Name:\tCPU 0/KVM\nUid:\t64055\t64055\t64055\t64055\n"
+		 "Cpus_allowed:\tff\nCpus_allowed_list:\t%s\n"
+		 "Mems_allowed:\t3\nMems_allowed_list:\t%s\n",
+		 cpus, mems);
+	fake_file(s->host, path, text);
+}
+
+static void set_thread(struct scene *s, pid_t tid, const char *comm)
+{
+	char path[64];
+	char text[64];
+
+	snprintf(path, sizeof(path), "/proc/500/task/%d/comm", (int)tid);
+	snprintf(text, sizeof(text), "%s\n", comm);
+	fake_file(s->host, path, text);
+	set_stat(s, tid, 1, 0);
+	set_affinity(s, tid, "0-7", "0-1");
+}
+
+static void remove_thread(struct scene *s, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/500/task/%d/", (int)tid);
+	fake_file_remove(s->host, path);
+}
+
+/* Two vCPUs among the other threads of a QEMU, in the order of creation. */
+static void scene_begin(struct scene *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->host = fake_sys_create(FAKE_LINUX_6_12);
+	s->sys = fake_sys_door(s->host);
+	s->topo.online.bits = 3;
+	s->topo.has_cpu.bits = 3;
+	s->topo.has_memory.bits = 3;
+	memset(s->topo.node_of_cpu, NODE_NONE, sizeof(s->topo.node_of_cpu));
+	for (int cpu = 0; cpu < 8; cpu++)
+		s->topo.node_of_cpu[cpu] = (int8_t)(cpu / 4);
+	set_thread(s, 500, "qemu-system-x86");
+	set_thread(s, 501, "qemu-system-x86");
+	set_thread(s, 503, "CPU 1/KVM");
+	set_thread(s, 502, "CPU 0/KVM");
+	set_thread(s, 504, "IO mon_iothread");
+	s->sampler = sampler_create(&s->sys, PID);
+}
+
+static void take(struct scene *s)
+{
+	ck_assert_int_eq(sampler_take(s->sampler, &s->topo, &s->vcpus, &s->n),
+			 0);
+}
+
+static void scene_end(struct scene *s)
+{
+	sampler_destroy(s->sampler);
+	ck_assert_uint_eq(fake_open_handles(s->host), 0);
+	fake_sys_destroy(s->host);
+}
+
+START_TEST(vcpus_are_found_by_name_and_sorted_by_number)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	take(&s);
+	ck_assert_uint_eq(s.n, 2);
+	ck_assert_int_eq(s.vcpus[0].id, 0);
+	ck_assert_int_eq(s.vcpus[0].tid, 502);
+	ck_assert_int_eq(s.vcpus[1].id, 1);
+	ck_assert_int_eq(s.vcpus[1].tid, 503);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(each_sample_has_the_cpu_its_node_and_the_time_run)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	set_stat(&s, 502, 100, 3);
+	set_stat(&s, 503, 7, 4);
+	take(&s);
+	ck_assert_int_eq(s.vcpus[0].cpu, 3);
+	ck_assert_int_eq(s.vcpus[0].node, 0);
+	ck_assert_uint_eq(s.vcpus[0].run_ns, 100 * TICK_NS);
+	ck_assert_int_eq(s.vcpus[1].node, 1);
+	set_stat(&s, 502, 150, 7);
+	take(&s);
+	ck_assert_int_eq(s.vcpus[0].node, 1);
+	ck_assert_uint_eq(s.vcpus[0].run_ns, 150 * TICK_NS);
+	set_stat(&s, 502, 150, 4000);
+	take(&s);
+	ck_assert_int_eq(s.vcpus[0].node, NODE_NONE);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(affinity_is_the_nodes_of_the_allowed_cpus)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	set_affinity(&s, 502, "5,7", "1");
+	take(&s);
+	ck_assert_uint_eq(s.vcpus[0].allowed.bits, 2);
+	ck_assert_uint_eq(s.vcpus[0].mems_allowed.bits, 2);
+	ck_assert_uint_eq(s.vcpus[1].allowed.bits, 3);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(affinity_that_cannot_be_read_is_none)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	fake_file(s.host, "/proc/500/task/502/status", "gibberish");
+	take(&s);
+	ck_assert_uint_eq(s.vcpus[0].allowed.bits, 3);
+	ck_assert_uint_eq(s.vcpus[0].mems_allowed.bits, 3);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(pin_without_an_event_is_seen_within_eight_samples)
+{
+	struct scene s;
+	int samples = 0;
+
+	scene_begin(&s);
+	take(&s);
+	set_affinity(&s, 502, "4-7", "0-1");
+	set_affinity(&s, 503, "0-3", "0-1");
+	while (s.vcpus[0].allowed.bits != 2 || s.vcpus[1].allowed.bits != 1) {
+		take(&s);
+		ck_assert_int_le(++samples, SAMPLE_AFFINITY_EVERY);
+	}
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(pin_with_an_event_is_seen_at_once)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	for (int i = 0; i < 5; i++)
+		take(&s);
+	set_affinity(&s, 502, "4-7", "0-1");
+	set_affinity(&s, 503, "4-7", "0-1");
+	sampler_refresh(s.sampler);
+	take(&s);
+	ck_assert_uint_eq(s.vcpus[0].allowed.bits, 2);
+	ck_assert_uint_eq(s.vcpus[1].allowed.bits, 2);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(steady_sample_is_one_read_for_each_vcpu)
+{
+	enum {
+		SAMPLES = 10 * SAMPLE_AFFINITY_EVERY * SAMPLE_LIST_EVERY,
+		VCPUS = 64,
+	};
+	struct scene s;
+	struct fake_books before;
+	struct fake_books after;
+	char comm[32];
+
+	scene_begin(&s);
+	for (int i = 2; i < VCPUS; i++) {
+		snprintf(comm, sizeof(comm), "CPU %d/KVM", i);
+		set_thread(&s, 600 + i, comm);
+	}
+	take(&s);
+	ck_assert_uint_eq(s.n, VCPUS);
+	before = fake_books(s.host);
+	for (int i = 0; i < SAMPLES; i++)
+		take(&s);
+	after = fake_books(s.host);
+	ck_assert_uint_eq(after.calls[FAKE_READ_FD] -
+				  before.calls[FAKE_READ_FD],
+			  SAMPLES * VCPUS);
+	ck_assert_uint_eq(after.calls[FAKE_OPEN_FILE],
+			  before.calls[FAKE_OPEN_FILE]);
+	/* An eighth of the statuses, and the names of the three threads that
+	 * are no vCPUs at each listing. */
+	ck_assert_uint_eq(after.calls[FAKE_READ_FILE] -
+				  before.calls[FAKE_READ_FILE],
+			  SAMPLES * VCPUS / SAMPLE_AFFINITY_EVERY +
+				  3 * SAMPLES / SAMPLE_LIST_EVERY);
+	ck_assert_uint_eq(after.calls[FAKE_EACH_ENTRY] -
+				  before.calls[FAKE_EACH_ENTRY],
+			  SAMPLES / SAMPLE_LIST_EVERY);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(affinity_reads_are_spread_over_the_samples)
+{
+	struct scene s;
+	char comm[32];
+
+	scene_begin(&s);
+	for (int i = 2; i < 16; i++) {
+		snprintf(comm, sizeof(comm), "CPU %d/KVM", i);
+		set_thread(&s, 600 + i, comm);
+	}
+	take(&s);
+	for (int i = 2; i < SAMPLE_LIST_EVERY; i++) {
+		uint64_t before = fake_books(s.host).calls[FAKE_READ_FILE];
+
+		take(&s);
+		ck_assert_uint_eq(fake_books(s.host).calls[FAKE_READ_FILE],
+				  before + 16 / SAMPLE_AFFINITY_EVERY);
+	}
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(plugged_vcpu_is_found_within_sixteen_samples)
+{
+	struct scene s;
+	int samples = 0;
+
+	scene_begin(&s);
+	take(&s);
+	set_thread(&s, 510, "CPU 2/KVM");
+	while (s.n < 3) {
+		take(&s);
+		ck_assert_int_le(++samples, SAMPLE_LIST_EVERY);
+	}
+	ck_assert_int_eq(s.vcpus[2].id, 2);
+	ck_assert_int_eq(s.vcpus[2].tid, 510);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(unplugged_vcpu_is_gone_at_once_and_its_number_found_again)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	take(&s);
+	remove_thread(&s, 502);
+	take(&s);
+	ck_assert_uint_eq(s.n, 1);
+	ck_assert_int_eq(s.vcpus[0].id, 1);
+	set_thread(&s, 520, "CPU 0/KVM");
+	take(&s);
+	ck_assert_uint_eq(s.n, 2);
+	ck_assert_int_eq(s.vcpus[0].tid, 520);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(second_thread_of_the_same_name_is_not_believed)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	set_thread(&s, 530, "CPU 1/KVM");
+	take(&s);
+	ck_assert_uint_eq(s.n, 2);
+	ck_assert_int_eq(s.vcpus[1].tid, 503);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(threads_without_names_are_taken_from_qemu)
+{
+	struct qmp_cpu cpus[] = { { 1, 501, 1 }, { 0, 500, 0 }, { 2, 1, 0 } };
+	const struct qmp_cpus hint = { cpus, 3 };
+	struct scene s;
+
+	scene_begin(&s);
+	fake_file(s.host, "/proc/500/task/502/comm", "qemu-system-x86\n");
+	fake_file(s.host, "/proc/500/task/503/comm", "qemu-system-x86\n");
+	take(&s);
+	ck_assert_uint_eq(s.n, 0);
+	sampler_set_hint(s.sampler, &hint);
+	take(&s);
+	/* Thread 1 is of another process, whatever QEMU says. */
+	ck_assert_uint_eq(s.n, 2);
+	ck_assert_int_eq(s.vcpus[0].tid, 500);
+	ck_assert_int_eq(s.vcpus[1].tid, 501);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(process_that_ends_is_told)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	take(&s);
+	fake_file_remove(s.host, "/proc/500/");
+	take(&s);
+	ck_assert_uint_eq(s.n, 0);
+	ck_assert_int_eq(sampler_take(s.sampler, &s.topo, &s.vcpus, &s.n),
+			 -ESRCH);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(without_descriptors_a_vcpu_is_left_out_until_there_is_one)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	fake_fault(s.host, FAKE_OPEN_FILE, 1, -EMFILE);
+	take(&s);
+	ck_assert_uint_eq(s.n, 1);
+	sampler_refresh(s.sampler);
+	take(&s);
+	ck_assert_uint_eq(s.n, 2);
+	scene_end(&s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sample");
+	TCase *tc = tcase_create("sample");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, vcpus_are_found_by_name_and_sorted_by_number);
+	tcase_add_test(tc, each_sample_has_the_cpu_its_node_and_the_time_run);
+	tcase_add_test(tc, affinity_is_the_nodes_of_the_allowed_cpus);
+	tcase_add_test(tc, affinity_that_cannot_be_read_is_none);
+	tcase_add_test(tc, pin_without_an_event_is_seen_within_eight_samples);
+	tcase_add_test(tc, pin_with_an_event_is_seen_at_once);
+	tcase_add_test(tc, steady_sample_is_one_read_for_each_vcpu);
+	tcase_add_test(tc, affinity_reads_are_spread_over_the_samples);
+	tcase_add_test(tc, plugged_vcpu_is_found_within_sixteen_samples);
+	tcase_add_test(
+		tc, unplugged_vcpu_is_gone_at_once_and_its_number_found_again);
+	tcase_add_test(tc, second_thread_of_the_same_name_is_not_believed);
+	tcase_add_test(tc, threads_without_names_are_taken_from_qemu);
+	tcase_add_test(tc, process_that_ends_is_told);
+	tcase_add_test(
+		tc, without_descriptors_a_vcpu_is_left_out_until_there_is_one);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

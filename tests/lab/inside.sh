@@ -1,0 +1,186 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# First process of the emulated host once its root file system is mounted: sets
+# the host up, runs the scenarios that have no result yet one after another, and
+# ends the machine. The runner (tests/lab/lab) copies it to .lab/inside in the
+# output directory, which is mounted at /run/lab here.
+#
+# .lab/env      variables for the scenarios    .lab/queue   "NAME<tab>PATH" lines
+# .lab/booted   made when the set-up is done   .lab/status/NAME   "STATUS SECONDS"
+
+set -eu
+
+control=/run/lab/.lab
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LANG=C.UTF-8
+
+# The kernel panics when its first process ends, so it never does.
+power_off() {
+	trap - EXIT
+	echo o >/proc/sysrq-trigger
+	sleep 60
+}
+trap power_off EXIT
+
+mount_kernel_trees() {
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t devtmpfs devtmpfs /dev
+	mkdir -p /dev/pts /dev/shm /dev/hugepages
+	mount -t devpts devpts /dev/pts
+	mount -t tmpfs tmpfs /dev/shm
+	mount -t hugetlbfs hugetlbfs /dev/hugepages
+	mount -t debugfs debugfs /sys/kernel/debug
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	echo '+cpuset +cpu +memory +io +pids' >/sys/fs/cgroup/cgroup.subtree_control
+}
+
+# /tmp and /home stay as they are: the tree and its build may lie there. What
+# the real machine's libvirt knows must not be started in here.
+hide_machine_state() {
+	local dir
+	for dir in /var/lib/libvirt /var/log /etc/libvirt/qemu; do
+		mkdir -p "$dir"
+		mount -t tmpfs -o mode=755 tmpfs "$dir"
+	done
+	mkdir -p /var/log/libvirt/qemu /var/lib/libvirt/qemu
+	rm -rf /etc/libvirt/hooks
+}
+
+load_kvm() {
+	local module=kvm_amd
+	if grep -qw vmx /proc/cpuinfo; then
+		module=kvm_intel
+	fi
+	modprobe -d "$LAB_KERNEL_DIR" -S "$(uname -r)" "$module"
+	if getent group kvm >/dev/null; then
+		chown root:kvm /dev/kvm
+	fi
+	chmod 660 /dev/kvm
+}
+
+# What libvirt learned about QEMU in an earlier run saves seconds; it checks
+# itself whether that still holds.
+load_libvirt_cache() {
+	mount -t tmpfs -o mode=755 tmpfs /var/cache/libvirt
+	mkdir -p "$control/libvirt-cache/qemu"
+	cp -a "$control/libvirt-cache/." /var/cache/libvirt/
+}
+
+save_libvirt_cache() {
+	cp -a /var/cache/libvirt/. "$control/libvirt-cache/"
+}
+
+# A newer QEMU and libvirt over the machine's own. Modules of the older ones make
+# the newer fail at start, so those that the newer do not bring are removed.
+lay_stack_over() {
+	local module new=$LAB_STACK_DIR/usr
+	mkdir /run/lab-stack
+	mount -t tmpfs -o mode=755 tmpfs /run/lab-stack
+	mkdir /run/lab-stack/upper /run/lab-stack/work
+	mount -t overlay -o "lowerdir=$new:/usr,upperdir=/run/lab-stack/upper,workdir=/run/lab-stack/work" \
+		overlay /usr
+	for module in /usr/lib/*/libvirt/*/*.so /usr/lib/*/qemu/*.so; do
+		[ -e "$new${module#/usr}" ] || rm -f "$module"
+	done
+	ldconfig
+}
+
+set_up() {
+	hostname lab
+	ip link set lo up
+	if [ -n "$LAB_STACK_DIR" ]; then
+		lay_stack_over
+	fi
+	load_kvm
+	load_libvirt_cache
+	touch "$control/booted"
+}
+
+# Puts back what a scenario left: processes, mounts' contents, kernel settings.
+clean_up() {
+	local dir file
+	kill -9 -1 2>/dev/null || true
+	for dir in /var/lib/libvirt /var/log /etc/libvirt/qemu; do
+		umount -l "$dir"
+	done
+	find /run -xdev -mindepth 1 -maxdepth 1 ! -name 'lab*' -exec rm -rf {} +
+	find /dev/shm /dev/hugepages -xdev -mindepth 1 -delete
+	for file in /sys/devices/system/node/node*/hugepages/*/nr_hugepages; do
+		echo 0 >"$file"
+	done
+	echo always >/sys/kernel/mm/transparent_hugepage/enabled
+	echo 0 >/proc/sys/kernel/numa_balancing
+	find /sys/fs/cgroup -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true
+	hide_machine_state
+}
+
+# Hundredths of a second since the boot.
+uptime_cs() {
+	local up
+	read -r up _ </proc/uptime
+	printf '%s' "${up/./}"
+}
+
+# A guest's kernel patches itself too and can fall to the emulator's fault while
+# it boots; the runner then boots again. Later than that it is a finding.
+guest_fell_to_emulator() {
+	local serial
+	[ "$LAB_ACCEL" = tcg ] || return 1
+	for serial in "$LAB_OUT"/*.serial; do
+		if grep -qsE 'int3: 0000 \[#' "$serial" && ! grep -q 'probe ready' "$serial"; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+give_up_boot() {
+	local serial
+	for serial in "$LAB_OUT"/*.serial; do
+		mv "$serial" "$serial.emulator-fault"
+	done
+	printf '# a guest fell to a fault of the emulator: again from the start\n' \
+		>>"$LAB_OUT/output.log"
+	touch "$control/emulator-failed"
+	exit 1
+}
+
+run_scenario() {
+	local name=$1 path=$2 status=0 start took verdict
+	export LAB_OUT=/run/lab/$name LAB_NAME=$name
+	start=$(uptime_cs)
+	timeout -k 5 "$LAB_TIMEOUT" "$path" </dev/null >>"$LAB_OUT/output.log" 2>&1 ||
+		status=$?
+	if [ "$status" != 0 ] && guest_fell_to_emulator; then
+		give_up_boot
+	fi
+	took=$(($(uptime_cs) - start))
+	took=$((took / 100)).$((took / 10 % 10))
+	case $status in
+	0) verdict="ok $name ($took s)" ;;
+	124 | 137) verdict="FAIL $name: status $status, over its limit of $LAB_TIMEOUT s" ;;
+	*) verdict="FAIL $name: status $status ($took s)" ;;
+	esac
+	printf '%s\n' "$verdict" >>"$LAB_OUT/output.log"
+	printf '%s %s\n' "$status" "$took" >"$control/status/.$name"
+	mv "$control/status/.$name" "$control/status/$name"
+}
+
+mount_kernel_trees
+hide_machine_state
+# shellcheck source=/dev/null
+. "$control/env"
+set_up
+while IFS=$'\t' read -r name path; do
+	if [ -e "$control/status/$name" ]; then
+		continue
+	fi
+	run_scenario "$name" "$path"
+	save_libvirt_cache
+	if [ "$LAB_FRESH" = yes ]; then
+		break
+	fi
+	clean_up
+done <"$control/queue"

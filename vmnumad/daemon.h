@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon: owns everything, ticks, and offers the verbs what they need.
+ * Everything here belongs to the loop's thread.
+ */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "guest/guest.h"
+#include "host/topology.h"
+#include "jobs.h"
+#include "plan.h"
+#include "policy/policy.h"
+#include "snapshot.h"
+#include "sys.h"
+
+struct control;
+struct crew;
+struct hook;
+struct loop;
+struct loop_timer;
+struct options;
+struct task_pool;
+struct virt;
+
+struct daemon {
+	const struct options *options; /* borrowed from main() */
+	struct config config; /* owned */
+	struct sys sys; /* the door, borrowed from main() */
+	struct loop *loop; /* borrowed from main() */
+	struct task_pool *virt_pool; /* libvirt calls, owned */
+	struct task_pool *look_pool; /* inspections, owned */
+	struct virt *virt; /* owned */
+	struct crew *crew; /* mover threads, owned */
+	struct control *control; /* owned */
+	struct hook *hook; /* owned, NULL if its socket failed */
+	struct jobs *jobs; /* owned */
+	struct topology topo; /* the host */
+	struct guest_env env; /* what guests are given */
+	struct guest *guests; /* owned, in order of arrival */
+	size_t n_guests; /* in the list */
+
+	struct loop_timer *tick_timer; /* next tick */
+	struct loop_timer *watch_timer; /* progress of watched jobs */
+	struct snapshot snapshot; /* of the last tick */
+	struct snap_guest *snap_guests; /* its array, owned */
+	size_t cap_guests; /* allocated */
+	struct plan plan; /* of the last tick; arrays owned */
+	uint64_t rate_bytes_per_s; /* measured speed of moving, 0 unknown */
+	unsigned int ticks; /* since the start */
+	bool is_virt_up; /* libvirt is connected */
+	struct why virt_why; /* why it is not */
+};
+
+/* What a request asks for beyond policy's struct request. */
+struct job_order {
+	bool is_automatic; /* follow mode wants it */
+	bool is_hurried; /* as fast as it goes */
+	uint64_t stall_ns; /* longest call, 0: as configured */
+	uint64_t rate_bytes_per_s; /* upper bound, 0: as configured */
+	uint64_t trigger_ns; /* what led to it, CLOCK_MONOTONIC */
+};
+
+/* 0, or -errno and why. config is taken over. */
+int daemon_init(struct daemon *daemon, struct loop *loop,
+		const struct sys *sys, const struct options *options,
+		struct config *config, struct why *why);
+void daemon_finish(struct daemon *daemon);
+
+/* Read the configuration again; on an error the old one stays. */
+void daemon_reload(struct daemon *daemon);
+
+/* Observe, decide, act, now. */
+void daemon_tick(struct daemon *daemon);
+
+/* By name or uuid, NULL if there is none. */
+struct guest *daemon_find_guest(struct daemon *daemon, const char *name);
+
+/* Observe now: fills daemon->snapshot; the index of a guest in it, or -1. */
+void daemon_observe(struct daemon *daemon);
+int daemon_snapshot_index(const struct daemon *daemon,
+			  const struct guest *guest);
+
+/* Start a job for the moves of one guest out of plan. At most one job for a
+ * guest at a time: the caller has seen to that. NULL and why on failure. */
+struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
+				   const struct plan *plan,
+				   const struct job_order *order,
+				   struct why *why);
+
+/* A pace for an order: what a job of it will be given. */
+struct pace_config daemon_pace(const struct daemon *daemon,
+			       const struct job_order *order);
+
+/* Ask a job to stop, pause or go on. */
+void daemon_cancel_job(struct daemon *daemon, struct job_entry *entry,
+		       const char *why);
+void daemon_pause_job(struct daemon *daemon, struct job_entry *entry,
+		      bool is_paused);
+
+/* Tell call what the job does, and answer it when it ends. */
+void daemon_watch_job(struct daemon *daemon, struct job_entry *entry,
+		      struct control_call *call);
+
+#endif

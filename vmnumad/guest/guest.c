@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One guest; see guest.h. Owned by daemon.c. */
+#include "guest/guest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "guest/monitor_socket.h"
+#include "guest/monitor_virt.h"
+#include "log.h"
+#include "xalloc.h"
+
+#define NS_PER_S 1000000000ull
+
+/* A count is done again after so long, or after so many times of what it took:
+ * it must not cost more than a hundredth of one CPU. */
+#define MEASURE_PERIOD_NS (20 * NS_PER_S)
+#define MEASURE_COST_FACTOR 100
+
+/* Where libvirt notes the pid of a guest: a file for anyone to read. */
+#define PID_FILE_FORMAT "/run/libvirt/qemu/%s.pid"
+
+struct guest *guest_create(const struct guest_env *env,
+			   const struct uuid *uuid)
+{
+	struct guest *guest = xcalloc(1, sizeof(*guest));
+
+	guest->env = env;
+	guest->uuid = *uuid;
+	guest->name = xstrdup(uuid->text);
+	guest->seen_ns = env->sys->ops->now_ns(env->sys->self);
+	guest->identity.pidfd = -1;
+	guest->wants_domain = true;
+	guest->wants_map = true;
+	ledger_init(&guest->ledger);
+	policy_guest_init(&guest->memory, NULL, 0);
+	return guest;
+}
+
+/* The guest is gone before its answer came. */
+static void drop_inspection(void *arg, struct inspection *inspection)
+{
+	inspect_destroy(inspection);
+}
+
+void guest_destroy(struct guest *guest)
+{
+	if (!guest)
+		return;
+	if (guest->inspection)
+		guest->inspection->done = drop_inspection;
+	domain_finish(&guest->domain);
+	identity_close(guest->env->sys, &guest->identity);
+	if (guest->built.map)
+		map_result_finish(&guest->built);
+	sampler_destroy(guest->sampler);
+	ledger_finish(&guest->ledger);
+	free(guest->memory_vcpus);
+	free(guest->vcpus);
+	free(guest->tids);
+	free(guest->cpus);
+	free(guest->cells);
+	free(guest->name);
+	free(guest);
+}
+
+/* Questions ---------------------------------------------------------------- */
+
+/* After a failure the next try comes later each time, a minute at most. */
+static void note_failure(struct guest *guest, uint64_t now_ns)
+{
+	unsigned int shift = guest->failures < 6 ? guest->failures : 6;
+
+	guest->failures++;
+	guest->retry_ns = now_ns + u64_min(NS_PER_S << shift, 60 * NS_PER_S);
+}
+
+static void fetch(struct guest *guest)
+{
+	const struct guest_env *env = guest->env;
+
+	if (virt_fetch(env->virt, &guest->uuid, env->on_fetched, env->arg) < 0)
+		return; /* the next tick asks again */
+	guest->wants_domain = false;
+	guest->is_fetching = true;
+}
+
+void guest_take_domain(struct guest *guest, int err,
+		       const struct virt_domain *domain, const struct why *why)
+{
+	uint64_t now_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
+	struct domain_info info;
+	struct why wrong = { "" };
+
+	guest->is_fetching = false;
+	if (err == 0)
+		err = domain_parse(domain->xml, domain->xml_len, &info, &wrong);
+	else if (why)
+		wrong = *why;
+	if (err < 0) {
+		log_warning("virt", "guest %s: libvirt's answer: %s; asking "
+				    "again later",
+			    guest->name, wrong.text);
+		guest->wants_domain = true;
+		note_failure(guest, now_ns);
+		return;
+	}
+	domain_finish(&guest->domain);
+	guest->domain = info;
+	guest->has_domain = true;
+	guest->state = domain->state;
+	guest->job = domain->job;
+	guest->is_postcopy = domain->is_postcopy;
+	free(guest->name);
+	guest->name = xstrdup(info.name);
+	if (*info.policy.wrong.text)
+		log_warning("virt", "guest %s: metadata: %s; ignoring it",
+			    guest->name, info.policy.wrong.text);
+	guest_pursue(guest, now_ns);
+	guest->env->on_known(guest->env->arg, guest);
+}
+
+/* A way to ask its QEMU. 0, or -errno with why. */
+static int open_monitor(struct guest *guest, struct monitor *ret_monitor,
+			struct why *why)
+{
+	const struct guest_env *env = guest->env;
+	const struct config_guest *own =
+		config_find_guest(env->config, guest->name);
+
+	if (own && own->qmp_path)
+		return monitor_socket_open(env->sys, own->qmp_path, ret_monitor,
+					   why);
+	if (!env->config->is_passthrough) {
+		why_set(why, "libvirt's monitor is not to be used "
+			     "(passthrough = no) and the guest has no QMP "
+			     "socket of ours");
+		return -EPERM;
+	}
+	return monitor_virt_open(env->virt, &guest->uuid, ret_monitor, why);
+}
+
+/* Keep what it says of the process; true when there is a process. */
+static bool take_process(struct guest *guest, struct inspection *i)
+{
+	const struct guest_env *env = guest->env;
+
+	if (i->err < 0)
+		return false;
+	if (guest->identity.pidfd >= 0 &&
+	    guest->identity.pid == i->identity.pid &&
+	    guest->identity.start_ticks == i->identity.start_ticks)
+		return true;
+	identity_close(env->sys, &guest->identity);
+	guest->identity = i->identity;
+	i->identity.pidfd = -1;
+	sampler_destroy(guest->sampler);
+	guest->sampler = sampler_create(env->sys, guest->identity.pid);
+	return true;
+}
+
+static void take_map(struct guest *guest, struct inspection *i)
+{
+	if (!i->built.map) {
+		guest->map_why = i->why;
+		return;
+	}
+	if (guest->built.map)
+		map_result_finish(&guest->built);
+	guest->built = i->built;
+	i->built = (struct map_result){ 0 };
+	guest->map_why = (struct why){ "" };
+	sampler_set_hint(guest->sampler, &guest->built.cpus);
+	log_info("map", "guest %s: process %d, QEMU %s, %llu MiB in %zu regions",
+		 guest->name, (int)guest->identity.pid,
+		 guest->built.qemu_version,
+		 (unsigned long long)(guest->built.map->total_bytes / MIB),
+		 guest->built.map->n_regions);
+}
+
+void guest_take_measure(struct guest *guest, const struct inspection *i)
+{
+	if (!i->measure.cells)
+		return;
+	guest->measured_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
+	guest->measure_took_ns = i->measure.took_ns;
+	guest->n_cells = i->measure.n_cells;
+	guest->cells = xreallocarray(guest->cells, guest->n_cells,
+				     sizeof(*guest->cells));
+	for (size_t c = 0; c < guest->n_cells; c++) {
+		const struct measure_cell *from = &i->measure.cells[c];
+		struct snap_cell *to = &guest->cells[c];
+
+		to->id = from->cell;
+		to->size_bytes = from->size_bytes;
+		to->is_measured = true;
+		memcpy(to->node_bytes, from->node_bytes,
+		       sizeof(to->node_bytes));
+	}
+}
+
+/* The answer of a task thread, in the loop. */
+static void on_inspected(void *arg, struct inspection *i)
+{
+	struct guest *guest = arg;
+	uint64_t now_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
+	bool has_asked_map = i->map == NULL;
+
+	guest->inspection = NULL;
+	guest->is_denied = i->measure_err == -EPERM || i->err == -EPERM;
+	if (take_process(guest, i)) {
+		if (has_asked_map)
+			take_map(guest, i);
+		guest_take_measure(guest, i);
+	}
+	if (i->err < 0 || (has_asked_map && !guest->built.map) ||
+	    guest->is_denied) {
+		if (!*i->why.text)
+			why_set(&i->why, "its memory cannot be looked at");
+		if (guest->failures == 0)
+			log_warning("map", "guest %s: %s; trying again, less "
+					   "and less often",
+				    guest->name, i->why.text);
+		guest->map_why = i->why;
+		guest->wants_map = true;
+		note_failure(guest, now_ns);
+	} else {
+		guest->failures = 0;
+	}
+	inspect_destroy(i);
+	guest->env->on_known(guest->env->arg, guest);
+}
+
+static void inspect(struct guest *guest, uint64_t now_ns)
+{
+	const struct guest_env *env = guest->env;
+	struct inspection *i = inspect_create(env->sys, &guest->uuid);
+	struct why why = { "" };
+	int err;
+
+	i->done = on_inspected;
+	i->arg = guest;
+	if (!strchr(guest->name, '/'))
+		i->pid_file = xasprintf(PID_FILE_FORMAT, guest->name);
+	if (guest->identity.pidfd >= 0)
+		identity_dup(env->sys, &guest->identity, &i->known);
+	if (guest->wants_map || !guest->built.map)
+		err = open_monitor(guest, &i->monitor, &why);
+	else
+		err = 0;
+	if (err < 0)
+		i->why = why;
+	if (!i->monitor.ops && guest->built.map)
+		i->map = guest_map_ref(guest->built.map);
+	if (inspect_start(i, env->pool) < 0) {
+		inspect_destroy(i);
+		note_failure(guest, now_ns);
+		return;
+	}
+	guest->inspection = i;
+	guest->wants_map = false;
+	guest->wants_measure = false;
+}
+
+static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
+{
+	uint64_t period_ns = u64_max(MEASURE_PERIOD_NS,
+				     guest->measure_took_ns *
+					     MEASURE_COST_FACTOR);
+
+	return guest->built.map && guest->active_job == 0 &&
+	       now_ns > guest->measured_ns + period_ns;
+}
+
+void guest_pursue(struct guest *guest, uint64_t now_ns)
+{
+	if (now_ns < guest->retry_ns ||
+	    guest_mode(guest, NULL) == MODE_OFF)
+		return;
+	if (guest->wants_domain && !guest->is_fetching)
+		fetch(guest);
+	if (is_measure_old(guest, now_ns))
+		guest->wants_measure = true;
+	if (guest->has_domain && guest->state != VIRT_STATE_OFF &&
+	    !guest->inspection && (guest->wants_map || guest->wants_measure))
+		inspect(guest, now_ns);
+}
+
+/* vCPUs and memory --------------------------------------------------------- */
+
+/* Policy remembers each vCPU; give it room when their number changes. */
+static void lend_memory(struct guest *guest, size_t n)
+{
+	struct policy_vcpu *storage;
+
+	if (n == guest->n_vcpus && guest->memory_vcpus)
+		return;
+	storage = xcalloc(n, sizeof(*storage));
+	policy_guest_lend(&guest->memory, storage, n);
+	free(guest->memory_vcpus);
+	guest->memory_vcpus = storage;
+}
+
+static int vcpu_cell(const struct guest *guest, int id)
+{
+	if (guest->has_domain && id >= 0 &&
+	    (unsigned int)id < guest->domain.vcpus_max)
+		return guest->domain.vcpu_cells[id];
+	return 0;
+}
+
+int guest_sample(struct guest *guest, const struct topology *topo)
+{
+	const struct vcpu_sample *samples;
+	size_t n;
+	int err;
+
+	if (!guest->sampler)
+		return 0;
+	err = sampler_take(guest->sampler, topo, &samples, &n);
+	if (err < 0)
+		return err;
+	lend_memory(guest, n);
+	if (n != guest->n_vcpus || !guest->vcpus) {
+		guest->vcpus = xreallocarray(guest->vcpus, n,
+					     sizeof(*guest->vcpus));
+		guest->tids = xreallocarray(guest->tids, n,
+					    sizeof(*guest->tids));
+		guest->cpus = xreallocarray(guest->cpus, n,
+					    sizeof(*guest->cpus));
+		guest->n_vcpus = n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		guest->vcpus[i] = (struct snap_vcpu){
+			.id = samples[i].id,
+			.cell = vcpu_cell(guest, samples[i].id),
+			.allowed = samples[i].allowed,
+			.node = samples[i].node,
+			.run_ns = samples[i].run_ns,
+		};
+		guest->tids[i] = samples[i].tid;
+		guest->cpus[i] = samples[i].cpu;
+		guest->mems_allowed = samples[i].mems_allowed;
+	}
+	return 0;
+}
+
+void guest_take_counts(struct guest *guest, const struct cell_count *counts,
+		       size_t n_counts, uint64_t now_ns)
+{
+	for (size_t i = 0; i < n_counts; i++)
+		for (size_t c = 0; c < guest->n_cells; c++)
+			if (guest->cells[c].id == counts[i].cell)
+				memcpy(guest->cells[c].node_bytes,
+				       counts[i].after_bytes,
+				       sizeof(guest->cells[c].node_bytes));
+	guest->measured_ns = now_ns;
+}
+
+/* Snapshot ------------------------------------------------------------------ */
+
+static unsigned int gates(const struct guest *guest)
+{
+	unsigned int set = 0;
+
+	/* numatune strict needs no gate: it shows in mems_allowed */
+	if (!guest->built.map)
+		set |= GATE_NO_MAP;
+	if (guest->is_denied)
+		set |= GATE_DENIED;
+	if (guest->active_job)
+		set |= GATE_MOVING;
+	if (!guest->has_domain)
+		return set;
+	if (guest->state != VIRT_STATE_RUNNING)
+		set |= GATE_PAUSED;
+	if (guest->is_postcopy || guest->job == VIRT_JOB_MIGRATION_IN ||
+	    guest->job == VIRT_JOB_MIGRATION_OUT)
+		set |= GATE_MIGRATING;
+	else if (guest->job != VIRT_JOB_NONE && guest->job != VIRT_JOB_BACKUP)
+		set |= GATE_JOB;
+	if (*guest->domain.confidential)
+		set |= GATE_CONFIDENTIAL;
+	if (*guest->domain.pinned_by)
+		set |= GATE_PINNED;
+	return set;
+}
+
+void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
+{
+	struct snap_guest snap = {
+		.name = guest->name,
+		.mode = guest_mode(guest, NULL),
+		.gates = gates(guest),
+		.mems_allowed = guest->mems_allowed,
+		.started_ns = guest->started_ns,
+		.vcpus = guest->vcpus,
+		.n_vcpus = guest->n_vcpus,
+		.cells = guest->cells,
+		.n_cells = guest->n_cells,
+		.memory = &guest->memory,
+	};
+
+	if (guest->built.map)
+		snap.ram_bytes = guest->built.map->total_bytes;
+	*ret_snap = snap;
+}
+
+/* Words --------------------------------------------------------------------- */
+
+enum guest_mode guest_mode(const struct guest *guest, const char **ret_source)
+{
+	const struct config *config = guest->env->config;
+	const struct config_guest *own = config_find_guest(config, guest->name);
+	const char *source = "default";
+	enum guest_mode mode = config->follow;
+
+	if (guest->has_mode) {
+		source = "vmnumactl follow";
+		mode = guest->mode_said;
+	} else if (own && own->has_follow) {
+		source = "config";
+		mode = own->follow;
+	} else if (guest->has_domain && guest->domain.policy.has_follow) {
+		source = "metadata";
+		mode = guest->domain.policy.follow;
+	}
+	if (ret_source)
+		*ret_source = source;
+	return mode;
+}
+
+bool guest_may_rehome(const struct guest *guest)
+{
+	const struct config_guest *own =
+		config_find_guest(guest->env->config, guest->name);
+
+	if (own && own->has_rehome)
+		return own->is_rehome;
+	return guest->has_domain && guest->domain.policy.has_rehome &&
+	       guest->domain.policy.is_rehome;
+}
+
+const char *guest_state_text(const struct guest *guest)
+{
+	if (!guest->has_domain)
+		return "unknown";
+	switch (guest->state) {
+	case VIRT_STATE_RUNNING:
+		return "running";
+	case VIRT_STATE_PAUSED:
+		return "paused";
+	case VIRT_STATE_CRASHED:
+		return "crashed";
+	case VIRT_STATE_OFF:
+		break;
+	}
+	return "off";
+}

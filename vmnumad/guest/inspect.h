@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Getting to know one guest, on a task thread: find its process, open a
+ * monitor's answers into a guest map, count where its memory lies. The parts
+ * that block; guest.c owns the results in the loop.
+ */
+#ifndef GUEST_INSPECT_H
+#define GUEST_INSPECT_H
+
+#include <stdbool.h>
+
+#include "guest/identity.h"
+#include "guest/map_build.h"
+#include "guest/monitor.h"
+#include "move/measure.h"
+#include "sys.h"
+#include "uuid.h"
+#include "why.h"
+
+struct task_pool;
+
+/* What is asked, and what came of it. Owned by the asker until done() gives it
+ * back; inspect_destroy() frees it with what it still holds. */
+struct inspection {
+	struct sys sys; /* borrowed door */
+	struct uuid uuid; /* whose */
+	char *pid_file; /* where libvirt notes its pid, owned or NULL */
+	struct identity known; /* its process if known (a pidfd of our own),
+				* pidfd -1 otherwise */
+	struct monitor monitor; /* owned; ops NULL: build no map */
+	struct guest_map *map; /* to measure by when no new one is built; a
+				* reference, or NULL */
+	bool with_slots; /* for a drawing */
+
+	int err; /* of finding the process, 0 or -errno */
+	int map_err; /* of building the map */
+	int measure_err; /* of measuring */
+	struct why why; /* sentence of the first error */
+	struct identity identity; /* found; owned, pidfd -1 if not */
+	struct map_result built; /* owned; built.map NULL if not built */
+	struct measure measure; /* owned; cells NULL if not measured */
+
+	void (*done)(void *arg, struct inspection *inspection); /* in the loop */
+	void *arg; /* first argument of done */
+};
+
+/* An empty one; the caller fills in what is asked. */
+struct inspection *inspect_create(const struct sys *sys,
+				  const struct uuid *uuid);
+void inspect_destroy(struct inspection *inspection); /* takes NULL */
+
+/* 0, or -EAGAIN when the pool is full: the inspection stays the caller's. */
+int inspect_start(struct inspection *inspection, struct task_pool *pool);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The book of jobs; see jobs.h. Owned by daemon.c. */
+#include "jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+struct jobs {
+	struct job_entry *first; /* newest, owned */
+	size_t n_entries; /* in the list */
+	uint64_t last_id; /* given out */
+};
+
+struct jobs *jobs_create(void)
+{
+	return xcalloc(1, sizeof(struct jobs));
+}
+
+static void entry_free(struct job_entry *entry)
+{
+	struct job_watcher *watcher, *next;
+
+	for (watcher = entry->watchers; watcher; watcher = next) {
+		next = watcher->next;
+		free(watcher);
+	}
+	ledger_finish(&entry->ledger);
+	free(entry->moves);
+	free(entry->cells);
+	free(entry->guest_name);
+	free(entry);
+}
+
+void jobs_destroy(struct jobs *jobs)
+{
+	struct job_entry *entry, *next;
+
+	if (!jobs)
+		return;
+	for (entry = jobs->first; entry; entry = next) {
+		next = entry->next;
+		entry_free(entry);
+	}
+	free(jobs);
+}
+
+/* Forget the oldest ended job. */
+static void forget_oldest(struct jobs *jobs)
+{
+	struct job_entry **oldest = NULL, *entry;
+
+	for (struct job_entry **link = &jobs->first; *link;
+	     link = &(*link)->next)
+		if (!(*link)->job && !(*link)->watchers)
+			oldest = link;
+	if (!oldest)
+		return;
+	entry = *oldest;
+	*oldest = entry->next;
+	jobs->n_entries--;
+	entry_free(entry);
+}
+
+struct job_entry *jobs_add(struct jobs *jobs, const struct uuid *uuid,
+			   const char *guest_name,
+			   const struct plan_move *moves, size_t n_moves)
+{
+	struct job_entry *entry = xcalloc(1, sizeof(*entry));
+
+	if (jobs->n_entries >= JOBS_KEPT)
+		forget_oldest(jobs);
+	entry->jobs = jobs;
+	entry->id = ++jobs->last_id;
+	entry->uuid = *uuid;
+	entry->guest_name = xstrdup(guest_name);
+	entry->n_moves = n_moves;
+	entry->moves = xcalloc(n_moves, sizeof(*moves));
+	if (n_moves > 0)
+		memcpy(entry->moves, moves, n_moves * sizeof(*moves));
+	ledger_init(&entry->ledger);
+	entry->next = jobs->first;
+	jobs->first = entry;
+	jobs->n_entries++;
+	return entry;
+}
+
+uint64_t jobs_next_id(const struct jobs *jobs)
+{
+	return jobs->last_id + 1;
+}
+
+struct job_entry *jobs_find(struct jobs *jobs, uint64_t id)
+{
+	struct job_entry *entry = jobs->first;
+
+	while (entry && entry->id != id)
+		entry = entry->next;
+	return entry;
+}
+
+struct job_entry *jobs_first(struct jobs *jobs)
+{
+	return jobs->first;
+}
+
+void job_entry_refresh(struct job_entry *entry)
+{
+	if (!entry->job)
+		return;
+	if (!entry->cells) {
+		entry->n_cells = job_n_cells(entry->job);
+		entry->cells = xcalloc(entry->n_cells, sizeof(*entry->cells));
+	}
+	job_receipt(entry->job, &entry->receipt);
+	job_cells(entry->job, entry->cells);
+}
+
+void job_entry_end(struct job_entry *entry)
+{
+	job_entry_refresh(entry);
+	ledger_finish(&entry->ledger);
+	ledger_copy(job_ledger(entry->job), &entry->ledger);
+	job_destroy(entry->job);
+	entry->job = NULL;
+}
+
+struct job_watcher *job_entry_watch(struct job_entry *entry, job_ended_fn *fn,
+				    void *arg)
+{
+	struct job_watcher *watcher = xcalloc(1, sizeof(*watcher));
+
+	watcher->entry = entry;
+	watcher->fn = fn;
+	watcher->arg = arg;
+	watcher->next = entry->watchers;
+	entry->watchers = watcher;
+	return watcher;
+}
+
+void job_watcher_drop(struct job_watcher *watcher)
+{
+	struct job_watcher **link = &watcher->entry->watchers;
+
+	while (*link != watcher)
+		link = &(*link)->next;
+	*link = watcher->next;
+	free(watcher);
+}
+
+void job_entry_tell(struct job_entry *entry)
+{
+	struct job_watcher *watcher;
+
+	while ((watcher = entry->watchers)) {
+		entry->watchers = watcher->next;
+		watcher->fn(watcher->arg, entry);
+		free(watcher);
+	}
+}
+
+void job_entry_locality(const struct job_entry *entry, bool before,
+			uint64_t *ret_local_bytes, uint64_t *ret_resident_bytes)
+{
+	uint64_t local_bytes = 0, resident_bytes = 0;
+
+	for (size_t i = 0; i < entry->n_cells; i++) {
+		const struct cell_count *cell = &entry->cells[i];
+		const uint64_t *bytes = before ? cell->before_bytes :
+						 cell->after_bytes;
+
+		for (int node = 0; node < NODES_MAX; node++) {
+			resident_bytes += bytes[node];
+			if (node_mask_has(cell->home, node))
+				local_bytes += bytes[node];
+		}
+	}
+	*ret_local_bytes = local_bytes;
+	*ret_resident_bytes = resident_bytes;
+}

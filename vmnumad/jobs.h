@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The book of jobs: those at work and the last ones that ended, with what they
+ * were for and who waits for them. Belongs to the loop's thread; the jobs
+ * themselves are stepped by the crew.
+ */
+#ifndef JOBS_H
+#define JOBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "move/job.h"
+#include "plan.h"
+#include "uuid.h"
+
+/* Ended jobs that are remembered. */
+#define JOBS_KEPT 128
+
+struct control_call;
+struct crew;
+struct jobs;
+
+struct job_entry;
+
+/* Called when a job has ended, with the entry complete. */
+typedef void job_ended_fn(void *arg, struct job_entry *entry);
+
+/* Somebody who waits for the end of a job. */
+struct job_watcher {
+	struct job_watcher *next; /* in entry.watchers */
+	struct job_entry *entry; /* borrowed: owns this */
+	job_ended_fn *fn; /* what to do at the end */
+	void *arg; /* with what */
+	struct control_call *call; /* to be told of the progress, or NULL */
+};
+
+/* One job, in the book from its start on. */
+struct job_entry {
+	struct job_entry *next; /* older one */
+	struct jobs *jobs; /* borrowed: owns this */
+	uint64_t id; /* its number */
+	struct uuid uuid; /* whose memory */
+	char *guest_name; /* its name then, owned */
+	struct job *job; /* at work: borrowed from the crew; else NULL */
+	bool is_automatic; /* follow mode started it */
+	bool is_hurried; /* --hurry */
+	struct plan_move *moves; /* the plan, owned */
+	size_t n_moves; /* length of moves */
+	struct price price; /* as expected at the start */
+	uint64_t trigger_ns; /* the event or request that led to it */
+	struct receipt receipt; /* last copy */
+	struct cell_count *cells; /* last copy, owned */
+	size_t n_cells; /* length of cells */
+	struct ledger ledger; /* copy, once it has ended */
+	struct job_watcher *watchers; /* owned */
+};
+
+struct jobs *jobs_create(void);
+void jobs_destroy(struct jobs *jobs); /* takes NULL */
+
+/* A new entry for a job that is about to start; moves are copied. */
+struct job_entry *jobs_add(struct jobs *jobs, const struct uuid *uuid,
+			   const char *guest_name,
+			   const struct plan_move *moves, size_t n_moves);
+
+/* The next number to be given; numbers are never used twice. */
+uint64_t jobs_next_id(const struct jobs *jobs);
+
+struct job_entry *jobs_find(struct jobs *jobs, uint64_t id);
+struct job_entry *jobs_first(struct jobs *jobs); /* the newest */
+
+/* Copy the numbers of a job at work into its entry. */
+void job_entry_refresh(struct job_entry *entry);
+
+/* The job has ended: last copies, then it is destroyed. Watchers stay. */
+void job_entry_end(struct job_entry *entry);
+
+/* fn(arg, entry) at the end; the watcher is freed after it. */
+struct job_watcher *job_entry_watch(struct job_entry *entry, job_ended_fn *fn,
+				    void *arg);
+void job_watcher_drop(struct job_watcher *watcher);
+
+/* Call all watchers. */
+void job_entry_tell(struct job_entry *entry);
+
+/* Bytes of all cells, on their home nodes and in all; before: as the job found
+ * them. */
+void job_entry_locality(const struct job_entry *entry, bool before,
+			uint64_t *ret_local_bytes,
+			uint64_t *ret_resident_bytes);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One moving call of move_pages(2): a list of folios to one node, the answer,
+ * and for each folio what became of it. This is the place where a page is
+ * moved. A mover thread owns one struct call and uses it again and again.
+ */
+#ifndef MOVE_CALL_H
+#define MOVE_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "move/scan.h"
+#include "move/verdict.h"
+#include "sys.h"
+
+/* Most addresses of a call: 64 MiB of 4 KiB pages. */
+#define CALL_FOLIOS_MAX 16384
+
+struct call {
+	struct folio *folios; /* owned, CALL_FOLIOS_MAX: what to move */
+	size_t n; /* filled */
+	uint64_t bytes; /* of the folios, together */
+	const struct region *region; /* all of them lie in it, borrowed */
+	int to; /* target node of all of them */
+	bool all; /* MPOL_MF_MOVE_ALL */
+
+	enum verdict *verdicts; /* owned, CALL_FOLIOS_MAX: the answers */
+	enum call_verdict verdict; /* of the call as a whole */
+	uint64_t start_ns; /* when it was made */
+	uint64_t took_ns; /* how long the kernel took */
+
+	struct hva *pages; /* owned, what the kernel is given */
+	int *nodes; /* owned, likewise */
+	int *status; /* owned, likewise */
+};
+
+/* Allocates about 700 KiB. */
+void call_init(struct call *call);
+void call_finish(struct call *call);
+
+/* Empty it for another target. */
+void call_reset(struct call *call, const struct region *region, int to,
+		bool all);
+
+/* False when the call is full. */
+bool call_add(struct call *call, const struct folio *folio);
+
+/*
+ * Move. Makes one moving call, and one query when the answer was not clean or
+ * a folio was a guess. Afterwards verdicts[i] says what became of folios[i],
+ * which itself is unchanged.
+ */
+void call_run(struct call *call, const struct sys *sys, pid_t pid);
+
+#endif

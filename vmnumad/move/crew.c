@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mover threads; see crew.h. Created by the daemon, once. */
+#include "move/crew.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "loop.h"
+#include "move/job.h"
+#include "xalloc.h"
+
+#define NS_PER_S 1000000000ull
+
+/* A job in the hands of the crew. */
+struct berth {
+	struct berth *next; /* in crew.first */
+	struct crew *crew; /* borrowed: owns this */
+	struct job *job; /* owned until it has ended */
+	uint64_t wake_ns; /* not to be stepped before */
+	uint64_t served_ns; /* last stepped */
+	unsigned int n_steppers; /* threads in job_step() now */
+	bool is_woken; /* crew_wake came while it was stepped */
+	bool has_ended; /* waits for the last stepper to come out */
+};
+
+struct crew {
+	struct loop *loop; /* borrowed: on_ended is posted there */
+	struct sys sys; /* borrowed door, for its clock */
+	crew_ended_fn *on_ended; /* see crew.h */
+	void *arg; /* its first argument */
+	pthread_mutex_t lock; /* guards everything below and all berths */
+	pthread_cond_t changed; /* a berth became due, or the end */
+	struct berth *first; /* all jobs, owned */
+	pthread_t *threads; /* owned, n_threads */
+	unsigned int n_threads; /* started */
+	uint64_t call_gap_ns; /* mean time between two moving calls */
+	uint64_t budget_ns; /* the calls made so far are paid for then */
+	bool is_ending; /* threads shall leave */
+};
+
+/* 0, or the time until which the host has had enough calls: up to a quarter of
+ * a second's worth may come in a row. */
+static uint64_t over_budget(const struct crew *crew, uint64_t now_ns)
+{
+	uint64_t burst_ns = NS_PER_S / 4;
+
+	return crew->budget_ns > now_ns + burst_ns ?
+		       crew->budget_ns - burst_ns :
+		       0;
+}
+
+static void charge_call(struct crew *crew, uint64_t now_ns)
+{
+	if (crew->budget_ns < now_ns)
+		crew->budget_ns = now_ns;
+	crew->budget_ns += crew->call_gap_ns;
+}
+
+/* The due job that has waited longest, or NULL; then *ret_wake_ns is when the
+ * next one is due. */
+static struct berth *pick(struct crew *crew, uint64_t now_ns,
+			  uint64_t *ret_wake_ns)
+{
+	struct berth *best = NULL;
+
+	*ret_wake_ns = over_budget(crew, now_ns);
+	if (*ret_wake_ns)
+		return NULL;
+	*ret_wake_ns = JOB_NEVER_NS;
+	for (struct berth *b = crew->first; b; b = b->next) {
+		if (b->has_ended || b->n_steppers >= job_lanes(b->job))
+			continue;
+		if (b->wake_ns > now_ns) {
+			if (b->wake_ns < *ret_wake_ns)
+				*ret_wake_ns = b->wake_ns;
+			continue;
+		}
+		if (!best || b->served_ns < best->served_ns)
+			best = b;
+	}
+	return best;
+}
+
+/* Sleep until wake_ns, or until something changes. */
+static void wait_until(struct crew *crew, uint64_t wake_ns)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(wake_ns / NS_PER_S),
+		.tv_nsec = (long)(wake_ns % NS_PER_S),
+	};
+
+	if (wake_ns == JOB_NEVER_NS)
+		pthread_cond_wait(&crew->changed, &crew->lock);
+	else
+		pthread_cond_timedwait(&crew->changed, &crew->lock, &until);
+}
+
+static void forget(struct crew *crew, struct berth *berth)
+{
+	struct berth **link = &crew->first;
+
+	while (*link != berth)
+		link = &(*link)->next;
+	*link = berth->next;
+}
+
+/* In the loop. */
+static void deliver(void *arg)
+{
+	struct berth *berth = arg;
+
+	berth->crew->on_ended(berth->crew->arg, berth->job);
+	free(berth);
+}
+
+/* With the lock held; it is released while the job is stepped. */
+static void serve(struct crew *crew, struct berth *berth, struct call *call,
+		  uint64_t now_ns)
+{
+	uint64_t wake_ns = 0;
+	enum job_turn turn;
+
+	berth->n_steppers++;
+	berth->is_woken = false;
+	berth->served_ns = now_ns;
+	pthread_mutex_unlock(&crew->lock);
+	turn = job_step(berth->job, call, &wake_ns);
+	pthread_mutex_lock(&crew->lock);
+	berth->n_steppers--;
+
+	if (turn == JOB_ENDED)
+		berth->has_ended = true;
+	else if (turn == JOB_WAIT && !berth->is_woken)
+		berth->wake_ns = wake_ns;
+	else if (turn == JOB_CALLED)
+		charge_call(crew, crew->sys.ops->now_ns(crew->sys.self));
+	if (berth->has_ended && berth->n_steppers == 0 && !crew->is_ending) {
+		forget(crew, berth);
+		loop_post(crew->loop, deliver, berth);
+	}
+	pthread_cond_broadcast(&crew->changed);
+}
+
+static void *work(void *arg)
+{
+	struct crew *crew = arg;
+	struct call call = { 0 };
+	struct berth *berth;
+	uint64_t wake_ns;
+
+	pthread_mutex_lock(&crew->lock);
+	while (!crew->is_ending) {
+		uint64_t now_ns = crew->sys.ops->now_ns(crew->sys.self);
+
+		berth = pick(crew, now_ns, &wake_ns);
+		if (!berth) {
+			wait_until(crew, wake_ns);
+			continue;
+		}
+		if (!call.folios)
+			call_init(&call);
+		serve(crew, berth, &call, now_ns);
+	}
+	pthread_mutex_unlock(&crew->lock);
+	call_finish(&call);
+	return NULL;
+}
+
+static void start_thread(struct crew *crew)
+{
+	pthread_t *thread = &crew->threads[crew->n_threads];
+	char name[32];
+
+	if (pthread_create(thread, NULL, work, crew) != 0)
+		return;
+	snprintf(name, sizeof(name), "mover-%u", crew->n_threads);
+	name[15] = '\0'; /* the kernel takes no more */
+	pthread_setname_np(*thread, name);
+	crew->n_threads++;
+}
+
+struct crew *crew_create(struct loop *loop, const struct sys *sys,
+			 const struct crew_config *config,
+			 crew_ended_fn *on_ended, void *arg)
+{
+	struct crew *crew = xcalloc(1, sizeof(*crew));
+	pthread_condattr_t attr;
+
+	crew->loop = loop;
+	crew->sys = *sys;
+	crew->on_ended = on_ended;
+	crew->arg = arg;
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	crew->call_gap_ns = NS_PER_S / config->calls_per_s;
+	crew->threads = xcalloc(config->n_threads, sizeof(*crew->threads));
+	for (unsigned int i = 0; i < config->n_threads; i++)
+		start_thread(crew);
+	return crew;
+}
+
+void crew_destroy(struct crew *crew)
+{
+	struct berth *berth, *next;
+
+	if (!crew)
+		return;
+	pthread_mutex_lock(&crew->lock);
+	crew->is_ending = true;
+	pthread_cond_broadcast(&crew->changed);
+	pthread_mutex_unlock(&crew->lock);
+	for (unsigned int i = 0; i < crew->n_threads; i++)
+		pthread_join(crew->threads[i], NULL);
+	for (berth = crew->first; berth; berth = next) {
+		next = berth->next;
+		job_destroy(berth->job);
+		free(berth);
+	}
+	pthread_cond_destroy(&crew->changed);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew->threads);
+	free(crew);
+}
+
+void crew_add(struct crew *crew, struct job *job)
+{
+	struct berth *berth = xcalloc(1, sizeof(*berth));
+
+	berth->crew = crew;
+	berth->job = job;
+	pthread_mutex_lock(&crew->lock);
+	berth->next = crew->first;
+	crew->first = berth;
+	pthread_cond_broadcast(&crew->changed);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_wake(struct crew *crew, struct job *job)
+{
+	pthread_mutex_lock(&crew->lock);
+	for (struct berth *b = crew->first; b; b = b->next)
+		if (b->job == job) {
+			b->wake_ns = 0;
+			b->is_woken = true;
+		}
+	pthread_cond_broadcast(&crew->changed);
+	pthread_mutex_unlock(&crew->lock);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The steps of a job.
+ *
+ * Theory of operation. A job walks over its guest in windows. For each window
+ * it finds out where the pages lie (scan.c), books what is right or absent and
+ * marks what has to move (job_take.c); then it makes calls, each of which moves
+ * a list of pages of one region to one node (call.c), and books what became of
+ * each page (job_settle.c). What failed waits in a list until it is due again.
+ * When the walk is over and nothing waits, the walk begins anew if anything was
+ * moved, to meet memory that appeared meanwhile and to count what is where; the
+ * job has ended when a pass moved nothing.
+ *
+ * A step does one such piece of work. Several threads may step a job: choosing
+ * and booking happen under the job's lock, the calls do not.
+ */
+#include "move/job.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "move/job_state.h"
+#include "xalloc.h"
+
+static uint64_t scope_bytes(const struct job *job)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < job->n_cells; i++)
+		sum += guest_map_cell_bytes(job->map, job->cells[i].cell);
+	return sum;
+}
+
+struct job *job_create(const struct job_spec *spec, const struct sys *sys)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+
+	job->sys = *sys;
+	job->id = spec->id;
+	job->identity = spec->identity;
+	job->map = guest_map_ref(spec->map);
+	job->room_wait_ns = spec->room_wait_ns;
+	job->n_routes = spec->n_routes;
+	job->routes = xcalloc(spec->n_routes, sizeof(*job->routes));
+	memcpy(job->routes, spec->routes,
+	       spec->n_routes * sizeof(*job->routes));
+	job->n_cells = spec->n_cells;
+	job->cells = xcalloc(spec->n_cells, sizeof(*job->cells));
+	job->published_cells = xcalloc(spec->n_cells, sizeof(*job->cells));
+	for (size_t i = 0; i < spec->n_cells; i++) {
+		job->cells[i].cell = spec->cells[i].cell;
+		job->cells[i].home = spec->cells[i].home;
+		job->published_cells[i] = job->cells[i];
+	}
+	pthread_mutex_init(&job->lock, NULL);
+	pthread_mutex_init(&job->published_lock, NULL);
+	pace_init(&job->pace, &spec->pace);
+	job->room.reserve_bytes = spec->reserve_bytes;
+	ledger_init(&job->ledger);
+	job->receipt.planned_bytes = spec->planned_bytes;
+	job->receipt.scope_bytes = scope_bytes(job);
+	job->receipt.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
+	job->published = job->receipt;
+	return job;
+}
+
+void job_destroy(struct job *job)
+{
+	if (!job)
+		return;
+	if (job->has_scan)
+		scan_finish(&job->scan);
+	identity_close(&job->sys, &job->identity);
+	guest_map_unref(job->map);
+	ledger_finish(&job->ledger);
+	pthread_mutex_destroy(&job->lock);
+	pthread_mutex_destroy(&job->published_lock);
+	free(job->routes);
+	free(job->cells);
+	free(job->published_cells);
+	free(job->retries);
+	free(job);
+}
+
+static void begin(struct job *job, uint64_t now_ns)
+{
+	scan_init(&job->scan, &job->sys, job->identity.pid);
+	job->has_scan = true;
+	room_init(&job->room, &job->sys, job->room.reserve_bytes);
+	job->splits_before = room_vmstat(&job->sys, "thp_migration_split");
+	job->receipt.started_ns = now_ns;
+	job_begin_pass(job);
+}
+
+/* The receipt's sums, from the books of the pass. */
+static void sum_receipt(struct job *job)
+{
+	struct receipt *receipt = &job->receipt;
+
+	receipt->moved_bytes =
+		u64_min(job->all_moved_bytes, job->tally.right_bytes);
+	receipt->already_bytes = job->tally.right_bytes - receipt->moved_bytes;
+	memcpy(receipt->residue_bytes, job->tally.residue_bytes,
+	       sizeof(receipt->residue_bytes));
+}
+
+/* Let others see the numbers. While a later pass is on its way its counts are
+ * not whole: then those of the pass before stand. */
+static void publish(struct job *job, bool with_counts)
+{
+	job->receipt.seen_ns = job->sys.ops->now_ns(job->sys.self);
+	if (with_counts)
+		sum_receipt(job);
+	pthread_mutex_lock(&job->published_lock);
+	job->published = job->receipt;
+	if (with_counts)
+		memcpy(job->published_cells, job->cells,
+		       job->n_cells * sizeof(*job->cells));
+	pthread_mutex_unlock(&job->published_lock);
+}
+
+/* What waits or was not looked at yet goes to one class. */
+static void class_untried(struct job *job, enum residue residue)
+{
+	uint64_t *bytes = job->receipt.residue_bytes;
+
+	bytes[residue] += bytes[RESIDUE_UNTRIED];
+	bytes[RESIDUE_UNTRIED] = 0;
+}
+
+static enum job_turn end(struct job *job, enum job_result result,
+			 uint64_t now_ns)
+{
+	struct receipt *receipt = &job->receipt;
+
+	receipt->result = result;
+	receipt->phase = PHASE_ENDED;
+	receipt->ended_ns = now_ns;
+	if (job->has_scan)
+		scan_finish(&job->scan);
+	job->has_scan = false;
+	publish(job, false);
+	return JOB_ENDED;
+}
+
+static enum job_turn end_gone(struct job *job, uint64_t now_ns)
+{
+	if (job->pass == 0)
+		sum_receipt(job);
+	class_untried(job, RESIDUE_GONE);
+	why_set(&job->receipt.why, "the guest has ended");
+	return end(job, JOB_FAILED, now_ns);
+}
+
+static enum job_turn end_cancelled(struct job *job, uint64_t now_ns,
+				   uint64_t *ret_wake_ns)
+{
+	if (job->in_flight > 0) { /* what they move is to be counted */
+		*ret_wake_ns = now_ns + JOB_LANE_WAIT_NS;
+		return JOB_WAIT;
+	}
+	if (job->pass == 0)
+		sum_receipt(job);
+	job->receipt.why = job->cancel_why;
+	return end(job, JOB_CANCELLED, now_ns);
+}
+
+static enum job_turn end_pass(struct job *job, uint64_t now_ns)
+{
+	bool is_last = job->pass_moved_bytes == 0 ||
+		       job->pass + 1 == PASSES_MAX;
+
+	publish(job, true);
+	if (!is_last) {
+		job->pass++;
+		job_begin_pass(job);
+		return JOB_GO_ON;
+	}
+	return end(job,
+		   receipt_left_bytes(&job->receipt) ? JOB_PARTIAL : JOB_DONE,
+		   now_ns);
+}
+
+/* The kernel refuses to be asked about this process, or has lost it. */
+static enum job_turn end_error(struct job *job, int err, uint64_t now_ns)
+{
+	if (err == -ESRCH || err == -EINVAL)
+		return end_gone(job, now_ns);
+	if (job->pass == 0)
+		sum_receipt(job);
+	class_untried(job, RESIDUE_DENIED);
+	why_set(&job->receipt.why, "the kernel does not say where the guest's "
+				   "memory lies: %s",
+		strerror(-err));
+	return end(job, JOB_FAILED, now_ns);
+}
+
+/* Everything that may hold a job up before it takes its next call. */
+static bool is_held(struct job *job, uint64_t now_ns, uint64_t *ret_wake_ns)
+{
+	if (atomic_load(&job->is_paused)) {
+		job->receipt.phase = PHASE_PAUSED;
+		publish(job, job->pass == 0);
+		*ret_wake_ns = JOB_NEVER_NS;
+		return true;
+	}
+	if (pace_next_ns(&job->pace) > now_ns) {
+		*ret_wake_ns = pace_next_ns(&job->pace);
+		return true;
+	}
+	return false;
+}
+
+static enum job_turn wait_turn(struct job *job, uint64_t wake_ns,
+			       uint64_t now_ns)
+{
+	job->receipt.phase = PHASE_RETRY;
+	for (int node = 0; node < NODES_MAX; node++)
+		if (job->targets[node].wait_since_ns)
+			job->receipt.phase = PHASE_ROOM;
+	publish(job, job->pass == 0);
+	return JOB_WAIT;
+}
+
+/* With the lock held: choose. JOB_GO_ON with *ret_has_call: make the call. */
+static enum job_turn choose(struct job *job, struct call *call,
+			    bool *ret_has_call, uint64_t *ret_wake_ns)
+{
+	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
+	enum take take;
+	int err;
+
+	if (job->receipt.phase == PHASE_ENDED)
+		return JOB_ENDED;
+	if (identity_poll(&job->sys, &job->identity) < 0)
+		return end_gone(job, now_ns);
+	if (atomic_load(&job->is_cancelled))
+		return end_cancelled(job, now_ns, ret_wake_ns);
+	if (is_held(job, now_ns, ret_wake_ns))
+		return JOB_WAIT;
+	if (!job->has_scan)
+		begin(job, now_ns);
+
+	err = job_take(job, call, now_ns, &take, ret_wake_ns);
+	if (err < 0)
+		return end_error(job, err, now_ns);
+	switch (take) {
+	case TAKE_CALL:
+		job->receipt.phase = PHASE_MOVE;
+		*ret_has_call = true;
+		return JOB_GO_ON;
+	case TAKE_AGAIN:
+		job->receipt.phase = PHASE_SCAN;
+		publish(job, job->pass == 0);
+		return JOB_GO_ON;
+	case TAKE_WAIT:
+		return wait_turn(job, *ret_wake_ns, now_ns);
+	case TAKE_NOTHING:
+		break;
+	}
+	return end_pass(job, now_ns);
+}
+
+enum job_turn job_step(struct job *job, struct call *call,
+		       uint64_t *ret_wake_ns)
+{
+	bool has_call = false;
+	enum job_turn turn;
+
+	pthread_mutex_lock(&job->lock);
+	turn = choose(job, call, &has_call, ret_wake_ns);
+	if (has_call)
+		job->in_flight++;
+	pthread_mutex_unlock(&job->lock);
+	if (!has_call)
+		return turn;
+
+	call_run(call, &job->sys, job->identity.pid);
+
+	pthread_mutex_lock(&job->lock);
+	job->in_flight--;
+	if (job->receipt.phase != PHASE_ENDED &&
+	    identity_poll(&job->sys, &job->identity) == 0) {
+		job_settle(job, call, job->sys.ops->now_ns(job->sys.self));
+		publish(job, job->pass == 0);
+	}
+	pthread_mutex_unlock(&job->lock);
+	return JOB_CALLED;
+}
+
+unsigned int job_lanes(const struct job *job)
+{
+	return job->pace.config.lanes; /* never changes */
+}
+
+void job_cancel(struct job *job, const char *why)
+{
+	pthread_mutex_lock(&job->published_lock);
+	if (!atomic_load(&job->is_cancelled))
+		why_set(&job->cancel_why, "%s", why);
+	pthread_mutex_unlock(&job->published_lock);
+	atomic_store(&job->is_cancelled, true);
+}
+
+void job_pause(struct job *job)
+{
+	atomic_store(&job->is_paused, true);
+}
+
+void job_resume(struct job *job)
+{
+	atomic_store(&job->is_paused, false);
+}
+
+void job_receipt(struct job *job, struct receipt *ret_receipt)
+{
+	pthread_mutex_lock(&job->published_lock);
+	*ret_receipt = job->published;
+	pthread_mutex_unlock(&job->published_lock);
+}
+
+void job_cells(struct job *job, struct cell_count *ret_cells)
+{
+	pthread_mutex_lock(&job->published_lock);
+	memcpy(ret_cells, job->published_cells,
+	       job->n_cells * sizeof(*ret_cells));
+	pthread_mutex_unlock(&job->published_lock);
+}
+
+const struct ledger *job_ledger(const struct job *job)
+{
+	return &job->ledger;
+}
+
+uint64_t job_id(const struct job *job)
+{
+	return job->id;
+}
+
+size_t job_n_cells(const struct job *job)
+{
+	return job->n_cells;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What became of a call's folios, in the books: every byte of the scope is in
+ * exactly one place of the tally at any time, so the sum is always right.
+ * Called by job.c with the job's lock held.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "move/job_state.h"
+#include "xalloc.h"
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
+/* A busy page is tried again after 50 ms, twice as long each time. */
+#define BUSY_WAIT_NS (50 * NS_PER_MS)
+#define BUSY_MAX 5
+
+/* Calls in a row that moved nothing of what they tried for the first time:
+ * then this memory does not move at all (a device holds it). */
+#define FRUITLESS_MAX 3
+
+/* A failed page is tried again after so long; after the last of them it is
+ * pinned. The kernel has tried ten times itself in each call. */
+static const uint64_t strike_wait_ns[] = { 1 * NS_PER_S, 10 * NS_PER_S,
+					   60 * NS_PER_S };
+#define STRIKES_MAX (sizeof(strike_wait_ns) / sizeof(*strike_wait_ns))
+
+struct cell_count *job_find_cell(struct job *job, int cell)
+{
+	for (size_t i = 0; i < job->n_cells; i++)
+		if (job->cells[i].cell == cell)
+			return &job->cells[i];
+	return NULL;
+}
+
+void job_begin_pass(struct job *job)
+{
+	job->cursor = (struct scan_cursor){ 0 };
+	job->window = (struct scan_window){ 0 };
+	job->next_huge = 0;
+	job->next_small = 0;
+	job->pass_moved_bytes = 0;
+	job->tally = (struct tally){ 0 };
+	job->tally.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
+	for (size_t i = 0; i < job->n_cells; i++)
+		memset(job->cells[i].after_bytes, 0,
+		       sizeof(job->cells[i].after_bytes));
+}
+
+enum residue job_waiting_class(const struct folio *folio)
+{
+	return folio->busy || folio->strikes ? RESIDUE_BUSY : RESIDUE_UNTRIED;
+}
+
+static uint64_t folio_bytes(const struct folio *folio)
+{
+	return folio->pages * PAGE_4K_BYTES;
+}
+
+/* Move bytes from one class of the tally to another. */
+static void rebook(struct job *job, uint64_t bytes, enum residue was,
+		   enum residue residue)
+{
+	job->tally.residue_bytes[was] -= bytes;
+	job->tally.residue_bytes[residue] += bytes;
+}
+
+static struct gpa folio_gpa(const struct region *region,
+			    const struct folio *folio)
+{
+	return (struct gpa){ region->gpa.v + (folio->at.v - region->hva.v) };
+}
+
+void job_leave(struct job *job, const struct region *region,
+	       const struct folio *folio, enum residue was,
+	       enum residue residue)
+{
+	struct ledger_range range = {
+		.gpa = folio_gpa(region, folio),
+		.size_bytes = folio_bytes(folio),
+		.residue = residue,
+		.cell = region->cell,
+	};
+
+	rebook(job, range.size_bytes, was, residue);
+	if (residue != RESIDUE_ABSENT)
+		ledger_note(&job->ledger, &range);
+}
+
+void job_shift_bytes(struct job *job, int cell, uint64_t bytes, int from,
+		     int to)
+{
+	struct cell_count *count = job_find_cell(job, cell);
+
+	count->after_bytes[from] -= u64_min(count->after_bytes[from], bytes);
+	if (to != NODE_NONE)
+		count->after_bytes[to] += bytes;
+}
+
+void job_book_right(struct job *job, uint64_t bytes, enum residue was)
+{
+	job->tally.residue_bytes[was] -= bytes;
+	job->tally.right_bytes += bytes;
+}
+
+static void book_moved(struct job *job, const struct call *call,
+		       uint64_t bytes, int from, enum residue was)
+{
+	job_book_right(job, bytes, was);
+	job_shift_bytes(job, call->region->cell, bytes, from, call->to);
+	job->pass_moved_bytes += bytes;
+	job->all_moved_bytes += bytes;
+}
+
+/* Only the first page of a guess has moved; the rest is small pages. */
+static void book_head(struct job *job, const struct call *call,
+		      const struct folio *folio, enum residue was)
+{
+	struct folio rest = *folio;
+
+	book_moved(job, call, PAGE_4K_BYTES, folio->node, was);
+	job->scan.is_guessing = false;
+	rest.at.v += PAGE_4K_BYTES;
+	rest.pages--;
+	if (job->n_rests == RESTS_MAX) { /* another pass will find it */
+		job_leave(job, call->region, &rest, was, RESIDUE_BUSY);
+		return;
+	}
+	rebook(job, folio_bytes(&rest), was, RESIDUE_UNTRIED);
+	job->rests[job->n_rests++] = (struct rest){
+		.region = call->region,
+		.at = rest.at,
+		.pages = rest.pages,
+		.from = folio->node,
+		.to = (int8_t)call->to,
+	};
+}
+
+/* Try a folio again later; without room in the list it is left behind. */
+static void try_again(struct job *job, const struct region *region,
+		      const struct folio *folio, enum residue was,
+		      uint64_t due_ns)
+{
+	if (job->n_retries == RETRIES_MAX) {
+		job_leave(job, region, folio, was, RESIDUE_BUSY);
+		return;
+	}
+	if (job->n_retries == job->cap_retries) {
+		job->cap_retries = job->cap_retries ? job->cap_retries * 2 : 64;
+		job->retries = xreallocarray(job->retries, job->cap_retries,
+					     sizeof(*job->retries));
+	}
+	rebook(job, folio_bytes(folio), was, job_waiting_class(folio));
+	job->retries[job->n_retries++] = (struct retry){
+		.folio = *folio, .region = region, .due_ns = due_ns
+	};
+}
+
+static void book_busy(struct job *job, const struct region *region,
+		      struct folio folio, enum residue was, uint64_t now_ns)
+{
+	uint64_t wait_ns = BUSY_WAIT_NS << folio.busy;
+
+	if (folio.busy == BUSY_MAX) {
+		job_leave(job, region, &folio, was, RESIDUE_BUSY);
+		return;
+	}
+	folio.busy++;
+	try_again(job, region, &folio, was, now_ns + wait_ns);
+}
+
+static void book_strike(struct job *job, const struct region *region,
+			struct folio folio, enum residue was, uint64_t now_ns)
+{
+	if (folio.strikes == STRIKES_MAX) {
+		job_leave(job, region, &folio, was, RESIDUE_PINNED);
+		return;
+	}
+	folio.strikes++;
+	try_again(job, region, &folio, was,
+		  now_ns + strike_wait_ns[folio.strikes - 1]);
+}
+
+static void book_folio(struct job *job, const struct call *call, size_t i,
+		       uint64_t now_ns)
+{
+	const struct region *region = call->region;
+	struct folio folio = call->folios[i];
+	enum residue was = job_waiting_class(&folio);
+
+	folio.to = (int8_t)call->to;
+	switch (call->verdicts[i]) {
+	case VERDICT_MOVED:
+		book_moved(job, call, folio_bytes(&folio), folio.node, was);
+		return;
+	case VERDICT_HEAD_MOVED:
+		book_head(job, call, &folio, was);
+		return;
+	case VERDICT_ABSENT:
+		rebook(job, folio_bytes(&folio), was, RESIDUE_ABSENT);
+		job_shift_bytes(job, region->cell, folio_bytes(&folio),
+				folio.node, NODE_NONE);
+		return;
+	case VERDICT_BUSY:
+		book_busy(job, region, folio, was, now_ns);
+		return;
+	case VERDICT_STRIKE:
+		book_strike(job, region, folio, was, now_ns);
+		return;
+	case VERDICT_SHARED:
+		job_leave(job, region, &folio, was, RESIDUE_SHARED);
+		return;
+	case VERDICT_UNTRIED:
+	case VERDICT_STOPPED: /* its target may be closed when it is due */
+		try_again(job, region, &folio, was, now_ns);
+		return;
+	}
+}
+
+static void close_target(struct job *job, int node, enum residue residue)
+{
+	job->targets[node].is_closed = true;
+	job->targets[node].closed_as = residue;
+}
+
+static void close_all(struct job *job, enum residue residue)
+{
+	for (int node = 0; node < NODES_MAX; node++)
+		if (!job->targets[node].is_closed)
+			close_target(job, node, residue);
+}
+
+/* What the call as a whole says of its target, or of all of them. */
+static void judge_target(struct job *job, const struct call *call,
+			 uint64_t now_ns)
+{
+	struct target *target = &job->targets[call->to];
+
+	switch (call->verdict) {
+	case CALL_CLEAN:
+	case CALL_MIXED:
+	case CALL_PROCESS_GONE: /* the step finds the guest dead */
+		return;
+	case CALL_NOMEM: /* as if the gate had said so; it gives up in time */
+		if (target->wait_since_ns == 0)
+			target->wait_since_ns = now_ns;
+		target->next_check_ns = now_ns + NS_PER_S;
+		if (now_ns - target->wait_since_ns >= job->room_wait_ns)
+			close_target(job, call->to, RESIDUE_NOMEM);
+		return;
+	case CALL_NODE_GONE:
+		close_target(job, call->to, RESIDUE_NOMEM);
+		break;
+	case CALL_CPUSET:
+		close_target(job, call->to, RESIDUE_CPUSET);
+		break;
+	case CALL_DENIED:
+		if (call->all) {
+			job->has_no_move_all = true;
+			return;
+		}
+		close_all(job, RESIDUE_DENIED);
+		break;
+	case CALL_UNSUPPORTED:
+	case CALL_BROKEN:
+		close_all(job, RESIDUE_DENIED);
+		break;
+	}
+	why_set(&job->receipt.why, "%s (node %d)",
+		call_verdict_text(call->verdict), call->to);
+}
+
+/* Does this memory move at all? Only first tries count: what is tried again
+ * is expected to fail. */
+static void judge_success(struct job *job, const struct call *call)
+{
+	bool has_moved = false, has_failed = false;
+
+	for (size_t i = 0; i < call->n; i++) {
+		has_moved |= call->verdicts[i] == VERDICT_MOVED;
+		has_failed |= call->verdicts[i] == VERDICT_STRIKE &&
+			      call->folios[i].strikes == 0;
+	}
+	if (has_moved)
+		job->fruitless = 0;
+	else if (has_failed)
+		job->fruitless++;
+	if (job->fruitless < FRUITLESS_MAX)
+		return;
+	close_all(job, RESIDUE_PINNED);
+	why_set(&job->receipt.why,
+		"its memory is held by a device or another long-term user");
+}
+
+/* A call that failed with huge pages may have split them (Linux 6.3 and later,
+ * when the target has no free 2 MiB block): then no more of them go there. */
+static void judge_splits(struct job *job, const struct call *call)
+{
+	uint64_t splits;
+
+	if (call->verdict == CALL_CLEAN || call->folios[0].pages == 1 ||
+	    call->region->page_bytes > PAGE_4K_BYTES)
+		return;
+	splits = room_vmstat(&job->sys, "thp_migration_split") -
+		 job->splits_before;
+	if (splits > job->receipt.thp_splits)
+		close_target(job, call->to, RESIDUE_NOMEM);
+	job->receipt.thp_splits = splits;
+}
+
+static void note_call(struct job *job, const struct call *call)
+{
+	bool huge = call->folios[0].pages > 1;
+	uint64_t unit_bytes = huge ? PAGE_2M_BYTES : PAGE_4K_BYTES;
+	uint64_t units = u64_max(call->bytes / unit_bytes, 1);
+
+	pace_note_call(&job->pace, huge, (unsigned int)units, call->start_ns,
+		       call->took_ns);
+	if (job->receipt.first_call_ns == 0)
+		job->receipt.first_call_ns = call->start_ns;
+	job->receipt.calls++;
+	job->receipt.call_ns += call->took_ns;
+	job->receipt.longest_call_ns =
+		u64_max(job->receipt.longest_call_ns, call->took_ns);
+}
+
+void job_settle(struct job *job, const struct call *call, uint64_t now_ns)
+{
+	assert(call->n > 0);
+	note_call(job, call);
+	judge_target(job, call, now_ns);
+	judge_success(job, call);
+	judge_splits(job, call);
+	for (size_t i = 0; i < call->n; i++)
+		book_folio(job, call, i, now_ns);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a job, shared by job.c (steps), job_take.c (what to move next)
+ * and job_settle.c (what became of it). Nobody else includes it.
+ */
+#ifndef MOVE_JOB_STATE_H
+#define MOVE_JOB_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "move/job.h"
+#include "move/room.h"
+#include "move/scan.h"
+
+/* Another lane is still at work: look again so soon. */
+#define JOB_LANE_WAIT_NS 2000000ull
+
+/* Folios that wait to be tried again; beyond that they are left behind. */
+#define RETRIES_MAX 65536
+
+/* Guesses in one window: its 2 MiB blocks. */
+#define RESTS_MAX (CLASSIFY_BLOCKS_MAX + 1)
+
+/* Passes over the guest: memory that appears on a wrong node while a job runs
+ * is met by the next pass. The last one only has to find nothing. */
+#define PASSES_MAX 3
+
+/* A folio that is to be tried again. */
+struct retry {
+	struct folio folio; /* with its target */
+	const struct region *region; /* borrowed from the map */
+	uint64_t due_ns; /* not before */
+};
+
+/* The rest of a block that was taken for a huge page and was none. */
+struct rest {
+	const struct region *region; /* borrowed from the map */
+	struct hva at; /* its first page of 4 KiB */
+	uint32_t pages; /* how many */
+	int8_t from; /* where they were found */
+	int8_t to; /* where they shall go */
+};
+
+/* What is known of a node as a target. */
+struct target {
+	bool is_closed; /* nothing more is moved there by this job */
+	enum residue closed_as; /* class of what it would have got */
+	uint64_t wait_since_ns; /* waiting for room since then, 0 not */
+	uint64_t next_check_ns; /* ask for room again at this time */
+};
+
+/* Counts of one pass: every byte of the scope is in exactly one of them. */
+struct tally {
+	uint64_t right_bytes; /* on wanted nodes */
+	uint64_t residue_bytes[RESIDUE_COUNT]; /* RESIDUE_UNTRIED: not yet
+						* looked at or waiting */
+};
+
+struct job {
+	struct sys sys; /* borrowed door */
+	uint64_t id; /* from the spec */
+	struct identity identity; /* owned copy, for its pidfd */
+	struct guest_map *map; /* owned reference */
+	struct job_route *routes; /* owned; bytes count down */
+	size_t n_routes; /* length of routes */
+	uint64_t room_wait_ns; /* from the spec */
+
+	pthread_mutex_t lock; /* guards everything down to the next lock */
+	struct cell_count *cells; /* owned: counts of this pass */
+	size_t n_cells; /* length of cells */
+	struct pace pace; /* when and how much */
+	struct room room; /* gate on the targets */
+	struct scan scan; /* has its buffers only while the job runs */
+	bool has_scan; /* scan is initialised */
+	struct scan_cursor cursor; /* next window */
+	struct scan_window window; /* the current one */
+	size_t next_huge; /* huge folios before it are taken */
+	size_t next_small; /* small folios before it are taken */
+	struct retry *retries; /* owned, in no order */
+	size_t n_retries; /* filled */
+	size_t cap_retries; /* allocated */
+	struct rest rests[RESTS_MAX]; /* to be done before the next window */
+	size_t n_rests; /* filled */
+	struct target targets[NODES_MAX]; /* by node */
+	struct tally tally; /* of this pass */
+	struct ledger ledger; /* of all passes */
+	unsigned int pass; /* 0 is the first */
+	uint64_t pass_moved_bytes; /* in this pass */
+	uint64_t all_moved_bytes; /* in all passes */
+	unsigned int in_flight; /* calls being made now */
+	unsigned int fruitless; /* calls in a row that moved nothing */
+	bool has_no_move_all; /* we lack the right to MPOL_MF_MOVE_ALL */
+	uint64_t splits_before; /* host's thp_migration_split at the start */
+	struct receipt receipt; /* working copy */
+
+	pthread_mutex_t published_lock; /* guards the rest; never held for
+					 * longer than a copy */
+	struct receipt published; /* what others may see */
+	struct cell_count *published_cells; /* owned, n_cells */
+	struct why cancel_why; /* set before is_cancelled */
+
+	atomic_bool is_cancelled; /* asked to end */
+	atomic_bool is_paused; /* asked to wait */
+};
+
+/* job_take.c ------------------------------------------------------------- */
+
+enum take {
+	TAKE_CALL, /* call is filled: make it */
+	TAKE_AGAIN, /* something was done: ask again */
+	TAKE_WAIT, /* nothing to do before *ret_wake_ns */
+	TAKE_NOTHING, /* the pass is over */
+};
+
+/* Find the next call's folios: scans on when the window is used up. -errno
+ * when the process cannot be asked any more. */
+int job_take(struct job *job, struct call *call, uint64_t now_ns,
+	     enum take *ret_take, uint64_t *ret_wake_ns);
+
+/* job_settle.c ----------------------------------------------------------- */
+
+/* Book what a call did. */
+void job_settle(struct job *job, const struct call *call, uint64_t now_ns);
+
+/* Book a folio that will not be tried (again). was: the class it is booked
+ * under now. */
+void job_leave(struct job *job, const struct region *region,
+	       const struct folio *folio, enum residue was,
+	       enum residue residue);
+
+/* The class that a folio waiting for its turn is booked under. */
+enum residue job_waiting_class(const struct folio *folio);
+
+/* Counts of the cell, NULL when the job has nothing to do with it. */
+struct cell_count *job_find_cell(struct job *job, int cell);
+
+/* Bytes booked as the class was turn out to be on a wanted node. */
+void job_book_right(struct job *job, uint64_t bytes, enum residue was);
+
+/* In the counts of a cell, bytes went from one node to another; to NODE_NONE:
+ * they are there no more. */
+void job_shift_bytes(struct job *job, int cell, uint64_t bytes, int from,
+		     int to);
+
+/* Begin a pass: everything is untried. */
+void job_begin_pass(struct job *job);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a job did: the numbers of a job while it runs and the receipt when it
+ * has ended. Plain values, copied out of a job at any time.
+ */
+#ifndef MOVE_RECEIPT_H
+#define MOVE_RECEIPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "node.h"
+#include "why.h"
+
+/* Classes of bytes that a job could not move. Every byte of a job's scope ends
+ * on a wanted node or in exactly one class. */
+enum residue {
+	RESIDUE_ABSENT, /* not populated: nothing to move */
+	RESIDUE_BUSY, /* in use by the kernel each time it was tried */
+	RESIDUE_PINNED, /* failed three retries: a long-term reference */
+	RESIDUE_SHARED, /* mapped elsewhere and not ours to move (KSM) */
+	RESIDUE_NOMEM, /* no room or no huge page on the target */
+	RESIDUE_CPUSET, /* the guest's cpuset forbids the target */
+	RESIDUE_DENIED, /* the kernel refuses us this process */
+	RESIDUE_UNMOVABLE, /* confidential, device or file memory */
+	RESIDUE_GONE, /* the guest ended */
+	RESIDUE_UNTRIED, /* the job was cancelled before its turn */
+	RESIDUE_COUNT
+};
+
+enum job_result {
+	JOB_RUNNING, /* not ended */
+	JOB_DONE, /* all bytes are right, or absent */
+	JOB_PARTIAL, /* residue other than absent is left */
+	JOB_REFUSED, /* a gate was closed before the first move */
+	JOB_CANCELLED, /* by request */
+	JOB_FAILED, /* by an error; receipt.why says which */
+};
+
+enum job_phase {
+	PHASE_SCAN, /* looking at the next window */
+	PHASE_MOVE, /* moving what the window showed */
+	PHASE_ROOM, /* waiting for room on the target */
+	PHASE_RETRY, /* waiting to try failed pages again */
+	PHASE_PAUSED, /* by request */
+	PHASE_ENDED, /* see result */
+};
+
+/* Bytes of one cell on each node. */
+struct cell_count {
+	int cell; /* the cell's number */
+	struct node_mask home; /* its wanted nodes */
+	uint64_t before_bytes[NODES_MAX]; /* as first scanned */
+	uint64_t after_bytes[NODES_MAX]; /* now, as far as known */
+};
+
+struct receipt {
+	enum job_result result; /* JOB_RUNNING until the end */
+	enum job_phase phase; /* what it does now */
+	struct why why; /* reason of refused, cancelled or failed */
+	uint64_t started_ns; /* first step, CLOCK_MONOTONIC */
+	uint64_t ended_ns; /* end, 0 while it runs */
+	uint64_t seen_ns; /* the newest step */
+	uint64_t first_call_ns; /* time of the first moving call, 0 none */
+
+	uint64_t scope_bytes; /* guest-physical bytes looked at */
+	uint64_t planned_bytes; /* found on wrong nodes, at the start as
+				 * estimated by the plan */
+	uint64_t moved_bytes; /* brought to a wanted node */
+	uint64_t already_bytes; /* were on a wanted node */
+	uint64_t residue_bytes[RESIDUE_COUNT]; /* the rest, by class */
+
+	uint64_t calls; /* moving calls of move_pages */
+	uint64_t retried_bytes; /* bytes tried more than once */
+	uint64_t thp_splits; /* host's thp_migration_split in that time */
+	uint64_t longest_call_ns; /* longest moving call */
+	uint64_t call_ns; /* time in moving calls, all together */
+};
+
+/* "absent", "busy", … and "done", "partial", …: the contract's words. */
+const char *residue_text(enum residue residue);
+const char *job_result_text(enum job_result result);
+const char *job_phase_text(enum job_phase phase);
+
+/* Bytes that were planned and did not arrive: all residue but absent. */
+uint64_t receipt_left_bytes(const struct receipt *receipt);
+
+#endif

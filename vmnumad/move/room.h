@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is there room on the target: the gate in front of every moving call. The
+ * kernel itself does not protect the host here: it reclaims other guests'
+ * memory on a full target, and from Linux 6.3 on it splits every huge page of a
+ * call that finds no free 2 MiB block. So free memory above the watermarks, and
+ * free blocks of the right size, are asked for first.
+ */
+#ifndef MOVE_ROOM_H
+#define MOVE_ROOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "node.h"
+#include "sys.h"
+
+struct room {
+	struct sys sys; /* borrowed door */
+	uint64_t reserve_bytes; /* kept free on each node above its high
+				 * watermark */
+	uint64_t high_bytes[NODES_MAX]; /* high watermarks, read at the start */
+	struct node_mask compacted; /* nodes that were asked to compact */
+};
+
+/* Reads the watermarks; without them the reserve alone counts. */
+void room_init(struct room *room, const struct sys *sys,
+	       uint64_t reserve_bytes);
+
+/*
+ * How many bytes of pages of page_bytes (4 KiB, 2 MiB, or a hugetlb size with
+ * is_hugetlb) may be moved to node now, up to wanted_bytes. 0: none. A node
+ * that has memory but no free 2 MiB block is asked once to compact. Two or
+ * three small files.
+ */
+uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
+		    bool is_hugetlb, uint64_t wanted_bytes);
+
+/* A counter of /proc/vmstat, such as "thp_migration_split"; 0 when the kernel
+ * does not have it. */
+uint64_t room_vmstat(const struct sys *sys, const char *name);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Windows of a guest map to lists of folios. Two steps for each window: say
+ * which 2 MiB blocks are one huge page (classify.c), then ask move_pages(2)
+ * without nodes for one address of each huge page and for every 4 KiB page of
+ * the rest. Called by job.c to move, and by measure.c to count.
+ */
+#include "move/scan.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+#define FOLIOS_MAX (WINDOW_BYTES_MAX / PAGE_4K_BYTES)
+
+void scan_init(struct scan *scan, const struct sys *sys, pid_t pid)
+{
+	*scan = (struct scan){ .sys = *sys, .pid = pid, .is_guessing = true };
+	classify_init(&scan->classify, sys, pid);
+	scan->folios = xcalloc(FOLIOS_MAX, sizeof(*scan->folios));
+	scan->pages = xcalloc(FOLIOS_MAX, sizeof(*scan->pages));
+	scan->status = xcalloc(FOLIOS_MAX, sizeof(*scan->status));
+}
+
+void scan_finish(struct scan *scan)
+{
+	if (scan->folios)
+		classify_finish(&scan->classify);
+	free(scan->folios);
+	free(scan->pages);
+	free(scan->status);
+	*scan = (struct scan){ 0 };
+}
+
+/* Ask for n addresses, of which pages[] is filled. */
+static int query(struct scan *scan, size_t n)
+{
+	scan->queried_pages += n;
+	return scan->sys.ops->pages_where(scan->sys.self, scan->pid,
+					  scan->pages, n, scan->status);
+}
+
+int scan_locate(struct scan *scan, struct folio *folios, size_t n)
+{
+	int err;
+
+	assert(n <= FOLIOS_MAX);
+	for (size_t i = 0; i < n; i++)
+		scan->pages[i] = folios[i].at;
+	err = n > 0 ? query(scan, n) : 0;
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		folios[i].node = (int8_t)(node_is_valid(scan->status[i]) ?
+						  scan->status[i] :
+						  NODE_NONE);
+	return 0;
+}
+
+/* What list_folios() fills. */
+struct folio_list {
+	struct folio *folios; /* borrowed */
+	size_t n; /* filled */
+};
+
+static void list_add(struct folio_list *list, uint64_t start, uint64_t end,
+		     bool is_guess)
+{
+	assert(list->n < FOLIOS_MAX);
+	list->folios[list->n++] = (struct folio){
+		.at = { start },
+		.pages = (uint32_t)((end - start) / PAGE_4K_BYTES),
+		.node = NODE_NONE,
+		.to = NODE_NONE,
+		.is_guess = is_guess,
+	};
+}
+
+/* One folio for each page of page_bytes in [start, end). */
+static void list_pages(struct folio_list *list, uint64_t start, uint64_t end,
+			 uint64_t page_bytes)
+{
+	while (start < end) {
+		uint64_t next = addr_down(start, page_bytes) + page_bytes;
+
+		list_add(list, start, u64_min(next, end), false);
+		start = next;
+	}
+}
+
+/* One folio for each huge page and each 4 KiB page of [start, end). */
+static void list_blocks(struct scan *scan, struct folio_list *list,
+			uint64_t start, uint64_t end)
+{
+	enum block_kind kinds[CLASSIFY_BLOCKS_MAX + 1];
+	uint64_t base = addr_down(start, PAGE_2M_BYTES);
+	uint64_t n = (end - base + PAGE_2M_BYTES - 1) / PAGE_2M_BYTES;
+	size_t head = n > CLASSIFY_BLOCKS_MAX ? CLASSIFY_BLOCKS_MAX : n;
+
+	/* an unaligned window reaches into one block more */
+	assert(n <= CLASSIFY_BLOCKS_MAX + 1);
+	classify_blocks(&scan->classify, (struct hva){ base }, head, kinds);
+	if (n > head)
+		classify_blocks(&scan->classify,
+				(struct hva){ base + head * PAGE_2M_BYTES }, 1,
+				kinds + head);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t block = base + i * PAGE_2M_BYTES;
+		uint64_t from = u64_max(block, start);
+		uint64_t to = u64_min(block + PAGE_2M_BYTES, end);
+
+		if (kinds[i] == BLOCK_HUGE)
+			list_add(list, from, to, false);
+		else if (kinds[i] == BLOCK_MIXED)
+			list_pages(list, from, to, PAGE_4K_BYTES);
+	}
+}
+
+/*
+ * Without the right to pagemap nothing tells a huge page from 512 small ones.
+ * A whole block whose pages all lie on one node is taken for a huge page: its
+ * head is moved, and its last page tells whether the guess was right.
+ */
+static size_t guess_huge(struct folio *folios, size_t n)
+{
+	size_t kept = 0, i = 0;
+
+	while (i < n) {
+		size_t run = 0;
+
+		if (addr_is_aligned(folios[i].at.v, PAGE_2M_BYTES))
+			while (run < PAGES_PER_2M && i + run < n &&
+			       folios[i + run].pages == 1 &&
+			       folios[i + run].at.v ==
+				       folios[i].at.v + run * PAGE_4K_BYTES &&
+			       folios[i + run].node == folios[i].node)
+				run++;
+		folios[kept] = folios[i];
+		if (run == PAGES_PER_2M) {
+			folios[kept].pages = PAGES_PER_2M;
+			folios[kept].is_guess = true;
+		} else {
+			run = 1;
+		}
+		kept++;
+		i += run;
+	}
+	return kept;
+}
+
+/* Ask where the listed folios are; drop those that are not there. */
+static int locate_present(struct scan *scan, struct folio_list *list)
+{
+	size_t kept = 0;
+	int err;
+
+	err = scan_locate(scan, list->folios, list->n);
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < list->n; i++)
+		if (list->folios[i].node != NODE_NONE)
+			list->folios[kept++] = list->folios[i];
+	list->n = kept;
+	return 0;
+}
+
+/* The list has become a window: add up where its bytes lie. */
+static void sum_up(const struct folio_list *list, struct scan_window *window)
+{
+	uint64_t present_bytes = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		uint64_t bytes = list->folios[i].pages * PAGE_4K_BYTES;
+
+		window->node_bytes[list->folios[i].node] += bytes;
+		present_bytes += bytes;
+	}
+	window->folios = list->folios;
+	window->n_folios = list->n;
+	window->absent_bytes = window->size_bytes - present_bytes;
+}
+
+static int scan_range(struct scan *scan, const struct region *region,
+		      uint64_t start, uint64_t end, struct scan_window *window)
+{
+	struct folio_list list = { .folios = scan->folios };
+	int err;
+
+	if (region->page_bytes > PAGE_4K_BYTES)
+		list_pages(&list, start, end, region->page_bytes);
+	else
+		list_blocks(scan, &list, start, end);
+
+	err = locate_present(scan, &list);
+	if (err < 0)
+		return err;
+	if (region->page_bytes == PAGE_4K_BYTES && scan->is_guessing &&
+	    scan->classify.means == CLASSIFY_NONE)
+		list.n = guess_huge(list.folios, list.n);
+
+	sum_up(&list, window);
+	return 0;
+}
+
+int scan_pages(struct scan *scan, const struct region *region, struct hva at,
+	       size_t n_pages, struct scan_window *ret_window)
+{
+	struct folio_list list = { .folios = scan->folios };
+	struct scan_window window = {
+		.region = region,
+		.size_bytes = n_pages * PAGE_4K_BYTES,
+	};
+	int err;
+
+	list_pages(&list, at.v, at.v + window.size_bytes, PAGE_4K_BYTES);
+	err = locate_present(scan, &list);
+	if (err < 0)
+		return err;
+	sum_up(&list, &window);
+	*ret_window = window;
+	return 0;
+}
+
+/* The end of the window that starts at the cursor: on a page border, so that
+ * no huge page is cut in two by it. */
+static uint64_t window_end(const struct region *region,
+			   struct scan_cursor *cursor)
+{
+	uint64_t start = region->hva.v + cursor->offset_bytes;
+	uint64_t region_end = region->hva.v + region->size_bytes;
+	uint64_t align = u64_max(region->page_bytes, PAGE_2M_BYTES);
+	uint64_t end;
+
+	if (cursor->window_bytes == 0)
+		cursor->window_bytes = WINDOW_BYTES_FIRST;
+	end = addr_down(start + cursor->window_bytes, align);
+	if (end <= start)
+		end = addr_down(start, align) + align;
+	cursor->window_bytes =
+		u64_min(cursor->window_bytes * 2, WINDOW_BYTES_MAX);
+	return u64_min(end, region_end);
+}
+
+int scan_next(struct scan *scan, const struct guest_map *map,
+	      struct scan_cursor *cursor, struct scan_window *ret_window)
+{
+	struct scan_window window = { 0 };
+	const struct region *region;
+	uint64_t start, end;
+	int err = 0;
+
+	if (cursor->region >= map->n_regions)
+		return 0;
+	region = &map->regions[cursor->region];
+	start = region->hva.v + cursor->offset_bytes;
+	end = region->backing == BACKING_FILE ?
+		      region->hva.v + region->size_bytes :
+		      window_end(region, cursor);
+
+	window.region = region;
+	window.size_bytes = end - start;
+	if (region->backing != BACKING_FILE)
+		err = scan_range(scan, region, start, end, &window);
+	if (err < 0)
+		return err;
+
+	cursor->offset_bytes += end - start;
+	if (cursor->offset_bytes >= region->size_bytes) {
+		cursor->region++;
+		cursor->offset_bytes = 0;
+	}
+	*ret_window = window;
+	return 1;
+}
