@@ -17,7 +17,7 @@
 
 #define PAGE_4K_BYTES (4 * KIB)
 #define PAGE_2M_BYTES (2 * MIB)
-#define PAGES_PER_2M (PAGE_2M_BYTES / PAGE_4K_BYTES)
+#define PAGES_PER_2M  (PAGE_2M_BYTES / PAGE_4K_BYTES)
 
 /* Guest-physical address: what the guest believes in. */
 struct gpa {

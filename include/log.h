@@ -18,15 +18,16 @@ enum log_level {
 /* One line to standard error; area is a short word such as "virt", "map",
  * "mover". Control characters in the text are printed as \xNN: guest names
  * and QEMU's words end up here. */
-__attribute__((format(printf, 3, 4))) void
-log_line(enum log_level level, const char *area, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void log_line(enum log_level level,
+						    const char *area,
+						    const char *fmt, ...);
 
 /* Lines above level are dropped from now on. */
 void log_set_level(enum log_level level);
 
-#define log_error(area, ...) log_line(LOG_LEVEL_ERROR, area, __VA_ARGS__)
+#define log_error(area, ...)   log_line(LOG_LEVEL_ERROR, area, __VA_ARGS__)
 #define log_warning(area, ...) log_line(LOG_LEVEL_WARNING, area, __VA_ARGS__)
-#define log_info(area, ...) log_line(LOG_LEVEL_INFO, area, __VA_ARGS__)
-#define log_debug(area, ...) log_line(LOG_LEVEL_DEBUG, area, __VA_ARGS__)
+#define log_info(area, ...)    log_line(LOG_LEVEL_INFO, area, __VA_ARGS__)
+#define log_debug(area, ...)   log_line(LOG_LEVEL_DEBUG, area, __VA_ARGS__)
 
 #endif

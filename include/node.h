@@ -25,7 +25,7 @@ static inline bool node_is_valid(int node)
 
 static inline struct node_mask node_mask_of(int node)
 {
-	return (struct node_mask){ node_is_valid(node) ? 1ull << node : 0 };
+	return (struct node_mask) { node_is_valid(node) ? 1ull << node : 0 };
 }
 
 static inline bool node_mask_has(struct node_mask m, int node)
@@ -59,8 +59,8 @@ static inline int node_mask_next(struct node_mask m, int node)
 {
 	if (node >= NODES_MAX - 1)
 		return NODE_NONE;
-	return node_mask_first((struct node_mask){ m.bits >> (node + 1)
-						   << (node + 1) });
+	return node_mask_first(
+		(struct node_mask) { m.bits >> (node + 1) << (node + 1) });
 }
 
 /* for each node of mask, lowest first */

@@ -29,7 +29,8 @@ enum gate {
 	GATE_INFERRED_MAP = 1 << 1, /* known by inference only */
 	GATE_PAUSED = 1 << 2, /* (wait) not running */
 	GATE_STARTING = 1 << 3, /* (wait) started a moment ago */
-	GATE_MIGRATING = 1 << 4, /* (wait) live migration in or out, post-copy */
+	GATE_MIGRATING =
+		1 << 4, /* (wait) live migration in or out, post-copy */
 	GATE_JOB = 1 << 5, /* (wait) save, dump, snapshot or backup */
 	GATE_CONFIDENTIAL = 1 << 6, /* SEV, TDX: memory cannot be moved */
 	GATE_PINNED = 1 << 7, /* a device holds (nearly) all of its memory */

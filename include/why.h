@@ -15,8 +15,8 @@ struct why {
 };
 
 /* Write the reason; a text that does not fit is cut. why may be NULL. */
-__attribute__((format(printf, 2, 3))) static inline void
-why_set(struct why *why, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline void why_set(
+	struct why *why, const char *fmt, ...)
 {
 	va_list ap;
 

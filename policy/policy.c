@@ -193,6 +193,8 @@ void policy_outcome(const struct policy_config *cfg, struct policy_guest *g,
 	is_futile = outcome->is_cancelled ||
 		    outcome->moved_bytes < planned_bytes / 10;
 	budget_charge(g, outcome->end_ns, outcome->moved_bytes);
+	if (outcome->is_superseded)
+		return;
 	for (size_t c = 0; c < g->n_cells; c++) {
 		struct node_mask from = { 0 }, to = { 0 };
 

@@ -13,13 +13,14 @@
 #include "xalloc.h"
 
 #define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#define NS_PER_S  1000000000ull
 
 void config_init(struct config *config)
 {
-	*config = (struct config){
+	*config = (struct config) {
 		.socket_path = xstrdup("/run/vmnumad/control.sock"),
 		.hook_path = xstrdup("/run/vmnumad/hook.sock"),
+		.journal_path = xstrdup("/var/lib/vmnumad/journal"),
 		.log_level = LOG_LEVEL_INFO,
 		.is_passthrough = true,
 		.follow = MODE_AUTO,
@@ -44,7 +45,8 @@ void config_finish(struct config *config)
 	free(config->uri);
 	free(config->socket_path);
 	free(config->hook_path);
-	*config = (struct config){ 0 };
+	free(config->journal_path);
+	*config = (struct config) { 0 };
 }
 
 static const char *const mode_texts[] = {
@@ -130,8 +132,7 @@ static int take_mode(const char *text, enum guest_mode *ret_mode,
 	int err = guest_mode_parse(text, ret_mode);
 
 	if (err < 0)
-		why_set(why, "\"%s\" is none of auto, pin, observe, off",
-			text);
+		why_set(why, "\"%s\" is none of auto, pin, observe, off", text);
 	return err;
 }
 
@@ -205,6 +206,8 @@ static int take_daemon(struct config *c, const char *key, const char *text,
 		return take_text(text, &c->socket_path, why);
 	if (strcmp(key, "hook_socket") == 0)
 		return take_text(text, &c->hook_path, why);
+	if (strcmp(key, "journal") == 0)
+		return take_text(text, &c->journal_path, why);
 	if (strcmp(key, "log") == 0)
 		return take_log_level(text, &c->log_level, why);
 	return -ENOENT;
@@ -274,10 +277,10 @@ static struct config_guest *get_guest(struct config *c, const char *name)
 			return &c->guests[i];
 	if (c->n_guests == CONFIG_GUESTS_MAX)
 		return NULL;
-	c->guests = xreallocarray(c->guests, c->n_guests + 1,
-				  sizeof(*c->guests));
+	c->guests =
+		xreallocarray(c->guests, c->n_guests + 1, sizeof(*c->guests));
 	guest = &c->guests[c->n_guests++];
-	*guest = (struct config_guest){ .name = xstrdup(name) };
+	*guest = (struct config_guest) { .name = xstrdup(name) };
 	return guest;
 }
 
@@ -375,8 +378,8 @@ static int load_file(struct config *config, const char *path, struct why *why)
 	if (line == 0)
 		return 0;
 	why_set(why, "%s:%d: %s", path, line < 0 ? 1 : line,
-		loading.is_bad ? loading.why.text :
-				 "this is not \"key = value\"");
+		loading.is_bad ? loading.why.text
+			       : "this is not \"key = value\"");
 	return -EINVAL;
 }
 

@@ -18,7 +18,7 @@
 #include "why.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/vmnumad/vmnumad.conf"
-#define CONFIG_GUESTS_MAX 1024
+#define CONFIG_GUESTS_MAX   1024
 
 /* One [guest NAME] section. */
 struct config_guest {
@@ -34,6 +34,7 @@ struct config {
 	char *uri; /* [daemon] connect, owned; NULL libvirt's default */
 	char *socket_path; /* [daemon] socket, owned */
 	char *hook_path; /* [daemon] hook_socket, owned */
+	char *journal_path; /* [daemon] journal, owned */
 	enum log_level log_level; /* [daemon] log */
 	bool is_passthrough; /* [monitor] passthrough: libvirt's monitor may
 			      * be used (taints the domain once) */

@@ -22,6 +22,7 @@
 #include "move/crew.h"
 #include "moves.h"
 #include "options.h"
+#include "resume.h"
 #include "serve/answer.h"
 #include "serve/control.h"
 #include "serve/hook.h"
@@ -33,9 +34,15 @@
 /* Events come in bursts (a pin for each vCPU): look once they are over. */
 #define SETTLE_NS (15 * NS_PER_MS)
 
+/* A job that starts so soon after an event was led to by it. */
+#define STIRRED_NS (5000 * NS_PER_MS)
+
+/* So much memory of another cell is worth a new job in place of one at work. */
+#define SUPERSEDE_BYTES (16 * MIB)
+
 #define VIRT_THREADS 6
 #define LOOK_THREADS 2
-#define QUEUE_MAX 4096
+#define QUEUE_MAX    4096
 
 /* Guests -------------------------------------------------------------------- */
 
@@ -110,36 +117,55 @@ static void grow_plan(struct daemon *daemon)
 
 static bool home_overlaps(const struct home *home, struct node_mask nodes)
 {
-	node_each(node, nodes) {
+	node_each (node, nodes) {
 		if (home->weight[node])
 			return true;
 	}
 	return false;
 }
 
-/* An automatic job whose target the vCPUs have left again is in vain. */
-static void stop_vain_job(struct daemon *daemon, struct guest *guest,
-			  const struct decision *decision)
+/* Why an automatic job is to make way for a newer plan, given what is decided
+ * about one cell now; NULL: it goes on. */
+static const char *why_supersede(const struct job_entry *entry,
+				 const struct decision *decision)
 {
-	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
+	bool is_in_job = false;
 
-	if (!entry || !entry->job || !entry->is_automatic ||
-	    !decision->by_affinity)
-		return;
 	for (size_t i = 0; i < entry->n_moves; i++) {
 		const struct plan_move *move = &entry->moves[i];
 
-		if (move->cell == decision->cell &&
-		    !home_overlaps(&decision->home, node_mask_of(move->to))) {
-			daemon_cancel_job(daemon, entry,
-					  "the vCPUs have moved on");
-			return;
-		}
+		if (move->cell != decision->cell)
+			continue;
+		is_in_job = true;
+		if (!home_overlaps(&decision->home, node_mask_of(move->to)))
+			return "the vCPUs have moved on";
 	}
+	/* vCPUs are pinned one by one: the next one's cell joins in */
+	if (!is_in_job && decision->reason == REASON_GATE &&
+	    decision->gate == GATE_MOVING &&
+	    decision->wrong_bytes >= SUPERSEDE_BYTES)
+		return "more of the guest is to move";
+	return NULL;
+}
+
+static void review_job(struct daemon *daemon, struct guest *guest,
+		       const struct decision *decision)
+{
+	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
+	const char *why;
+
+	if (!entry || !entry->job || !entry->order.is_automatic ||
+	    entry->is_superseded || !decision->by_affinity)
+		return;
+	why = why_supersede(entry, decision);
+	if (!why)
+		return;
+	entry->is_superseded = true;
+	daemon_cancel_job(daemon, entry, why);
 }
 
 /* Decisions come in the order of the guests. */
-static void stop_vain_jobs(struct daemon *daemon)
+static void review_jobs(struct daemon *daemon)
 {
 	const struct plan *plan = &daemon->plan;
 	struct guest *guest = daemon->guests;
@@ -151,7 +177,7 @@ static void stop_vain_jobs(struct daemon *daemon)
 			index++;
 		}
 		if (guest->active_job)
-			stop_vain_job(daemon, guest, &plan->decisions[i]);
+			review_job(daemon, guest, &plan->decisions[i]);
 	}
 }
 
@@ -163,6 +189,17 @@ static bool has_moves(const struct plan *plan, size_t index)
 	return false;
 }
 
+/* A pin a moment ago is what led to a job, else what was seen now. */
+static uint64_t trigger_of(const struct daemon *daemon,
+			   const struct guest *guest)
+{
+	uint64_t now_ns = daemon->snapshot.now_ns;
+
+	if (guest->stirred_ns + STIRRED_NS > now_ns)
+		return guest->stirred_ns;
+	return now_ns;
+}
+
 static void act(struct daemon *daemon)
 {
 	const struct plan *plan = &daemon->plan;
@@ -171,8 +208,7 @@ static void act(struct daemon *daemon)
 	for (struct guest *g = daemon->guests; g; g = g->next, index++) {
 		struct job_order order = {
 			.is_automatic = true,
-			.trigger_ns = g->stirred_ns ? g->stirred_ns :
-						      daemon->snapshot.now_ns,
+			.trigger_ns = trigger_of(daemon, g),
 		};
 		struct why why;
 
@@ -182,7 +218,7 @@ static void act(struct daemon *daemon)
 			log_warning("mover", "guest %s: no job: %s", g->name,
 				    why.text);
 	}
-	stop_vain_jobs(daemon);
+	review_jobs(daemon);
 }
 
 void daemon_tick(struct daemon *daemon)
@@ -206,6 +242,7 @@ static void on_tick(void *arg)
 
 static void on_guest_known(void *arg, struct guest *guest)
 {
+	resume_guest(arg, guest);
 	tick_soon(arg);
 }
 
@@ -239,8 +276,9 @@ static void on_virt_down(void *arg, const struct why *why,
 	struct daemon *daemon = arg;
 
 	if (daemon->is_virt_up || strcmp(daemon->virt_why.text, why->text) != 0)
-		log_warning("virt", "no connection to libvirt: %s; trying "
-				    "again in %u ms",
+		log_warning("virt",
+			    "no connection to libvirt: %s; trying "
+			    "again in %u ms",
 			    why->text, retry_ms);
 	daemon->is_virt_up = false;
 	daemon->virt_why = *why;
@@ -264,8 +302,6 @@ static void on_list_end(struct daemon *daemon)
 
 static void stir(struct daemon *daemon, struct guest *guest)
 {
-	if (guest->stirred_ns == 0)
-		guest->stirred_ns = daemon->sys.ops->now_ns(daemon->sys.self);
 	if (guest->sampler)
 		sampler_refresh(guest->sampler);
 	tick_soon(daemon);
@@ -283,6 +319,9 @@ static void take_event(struct daemon *daemon, struct guest *guest,
 	case VIRT_DEVICE_REMOVED:
 	case VIRT_MEMORY_SIZE:
 		guest->wants_map = true;
+		break;
+	case VIRT_TUNED:
+		guest->stirred_ns = daemon->sys.ops->now_ns(daemon->sys.self);
 		break;
 	case VIRT_BALLOON:
 		guest->wants_measure = true;
@@ -361,9 +400,9 @@ static int open_sockets(struct daemon *daemon, struct why *why)
 {
 	const struct config *config = &daemon->config;
 	struct control_settings settings = {
-		.path = daemon->options->socket_path ?
-				daemon->options->socket_path :
-				config->socket_path,
+		.path = daemon->options->socket_path
+				? daemon->options->socket_path
+				: config->socket_path,
 		.fd = -1,
 		.verbs = answer_verbs(),
 		.arg = daemon,
@@ -389,15 +428,16 @@ static void create_parts(struct daemon *daemon)
 		.calls_per_s = config->calls_per_s,
 	};
 	struct virt_options virt = {
-		.uri = daemon->options->uri ? daemon->options->uri :
-					      config->uri,
+		.uri = daemon->options->uri ? daemon->options->uri
+					    : config->uri,
 	};
 
-	daemon->jobs = jobs_create();
-	daemon->virt_pool = task_pool_create(daemon->loop, "virt",
-					     VIRT_THREADS, QUEUE_MAX);
-	daemon->look_pool = task_pool_create(daemon->loop, "look",
-					     LOOK_THREADS, QUEUE_MAX);
+	resume_load(daemon);
+	daemon->jobs = jobs_create(daemon->journal.last_id);
+	daemon->virt_pool =
+		task_pool_create(daemon->loop, "virt", VIRT_THREADS, QUEUE_MAX);
+	daemon->look_pool =
+		task_pool_create(daemon->loop, "look", LOOK_THREADS, QUEUE_MAX);
 	daemon->crew = crew_create(daemon->loop, &daemon->sys, &crew,
 				   daemon_on_job_ended, daemon);
 	daemon->virt = virt_create(daemon->loop, daemon->virt_pool, &virt,
@@ -405,7 +445,7 @@ static void create_parts(struct daemon *daemon)
 	daemon->tick_timer = loop_timer_add(daemon->loop, on_tick, daemon);
 	daemon->watch_timer =
 		loop_timer_add(daemon->loop, daemon_on_watch, daemon);
-	daemon->env = (struct guest_env){
+	daemon->env = (struct guest_env) {
 		.sys = &daemon->sys,
 		.config = &daemon->config,
 		.pool = daemon->look_pool,
@@ -416,19 +456,19 @@ static void create_parts(struct daemon *daemon)
 	};
 }
 
-int daemon_init(struct daemon *daemon, struct loop *loop,
-		const struct sys *sys, const struct options *options,
-		struct config *config, struct why *why)
+int daemon_init(struct daemon *daemon, struct loop *loop, const struct sys *sys,
+		const struct options *options, struct config *config,
+		struct why *why)
 {
 	int err;
 
-	*daemon = (struct daemon){
+	*daemon = (struct daemon) {
 		.options = options,
 		.config = *config,
 		.sys = *sys,
 		.loop = loop,
 	};
-	*config = (struct config){ 0 };
+	*config = (struct config) { 0 };
 	err = topology_read(&daemon->sys, &daemon->topo, why);
 	if (err < 0)
 		return err;
@@ -459,6 +499,7 @@ void daemon_finish(struct daemon *daemon)
 		guest_destroy(g);
 	}
 	jobs_destroy(daemon->jobs);
+	journal_finish(&daemon->journal);
 	loop_timer_remove(daemon->tick_timer);
 	loop_timer_remove(daemon->watch_timer);
 	config_finish(&daemon->config);
@@ -483,8 +524,8 @@ void daemon_reload(struct daemon *daemon)
 	}
 	config_finish(&daemon->config);
 	daemon->config = config;
-	log_set_level(daemon->options->is_verbose ? LOG_LEVEL_DEBUG :
-						    config.log_level);
+	log_set_level(daemon->options->is_verbose ? LOG_LEVEL_DEBUG
+						  : config.log_level);
 	log_info("config", "read again; sockets, threads and connection stay "
 			   "as they were");
 	tick_soon(daemon);

@@ -14,6 +14,8 @@
 #include "guest/guest.h"
 #include "host/topology.h"
 #include "jobs.h"
+#include "journal.h"
+#include "order.h"
 #include "plan.h"
 #include "policy/policy.h"
 #include "snapshot.h"
@@ -53,23 +55,17 @@ struct daemon {
 	struct plan plan; /* of the last tick; arrays owned */
 	uint64_t rate_bytes_per_s; /* measured speed of moving, 0 unknown */
 	unsigned int ticks; /* since the start */
+	struct journal journal; /* orders of an earlier run that wait for their
+				 * guests, owned */
+	bool has_journal_failed; /* it was reported */
 	bool is_virt_up; /* libvirt is connected */
 	struct why virt_why; /* why it is not */
 };
 
-/* What a request asks for beyond policy's struct request. */
-struct job_order {
-	bool is_automatic; /* follow mode wants it */
-	bool is_hurried; /* as fast as it goes */
-	uint64_t stall_ns; /* longest call, 0: as configured */
-	uint64_t rate_bytes_per_s; /* upper bound, 0: as configured */
-	uint64_t trigger_ns; /* what led to it, CLOCK_MONOTONIC */
-};
-
 /* 0, or -errno and why. config is taken over. */
-int daemon_init(struct daemon *daemon, struct loop *loop,
-		const struct sys *sys, const struct options *options,
-		struct config *config, struct why *why);
+int daemon_init(struct daemon *daemon, struct loop *loop, const struct sys *sys,
+		const struct options *options, struct config *config,
+		struct why *why);
 void daemon_finish(struct daemon *daemon);
 
 /* Read the configuration again; on an error the old one stays. */
@@ -85,6 +81,13 @@ struct guest *daemon_find_guest(struct daemon *daemon, const char *name);
 void daemon_observe(struct daemon *daemon);
 int daemon_snapshot_index(const struct daemon *daemon,
 			  const struct guest *guest);
+
+/* Observe, and plan what an order asks of a guest; *ret_plan is ended with
+ * daemon_free_plan() in any case. 0, or -errno as policy_request(). */
+int daemon_plan_order(struct daemon *daemon, struct guest *guest,
+		      const struct job_order *order, struct plan *ret_plan,
+		      struct refused *ret_refused);
+void daemon_free_plan(struct plan *plan);
 
 /* Start a job for the moves of one guest out of plan. At most one job for a
  * guest at a time: the caller has seen to that. NULL and why on failure. */

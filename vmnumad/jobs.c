@@ -13,9 +13,12 @@ struct jobs {
 	uint64_t last_id; /* given out */
 };
 
-struct jobs *jobs_create(void)
+struct jobs *jobs_create(uint64_t last_id)
 {
-	return xcalloc(1, sizeof(struct jobs));
+	struct jobs *jobs = xcalloc(1, sizeof(*jobs));
+
+	jobs->last_id = last_id;
+	return jobs;
 }
 
 static void entry_free(struct job_entry *entry)
@@ -167,8 +170,8 @@ void job_entry_locality(const struct job_entry *entry, bool before,
 
 	for (size_t i = 0; i < entry->n_cells; i++) {
 		const struct cell_count *cell = &entry->cells[i];
-		const uint64_t *bytes = before ? cell->before_bytes :
-						 cell->after_bytes;
+		const uint64_t *bytes =
+			before ? cell->before_bytes : cell->after_bytes;
 
 		for (int node = 0; node < NODES_MAX; node++) {
 			resident_bytes += bytes[node];

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/identity.h"
 #include "move/job.h"
+#include "order.h"
 #include "plan.h"
 #include "uuid.h"
 
@@ -44,12 +46,13 @@ struct job_entry {
 	struct uuid uuid; /* whose memory */
 	char *guest_name; /* its name then, owned */
 	struct job *job; /* at work: borrowed from the crew; else NULL */
-	bool is_automatic; /* follow mode started it */
-	bool is_hurried; /* --hurry */
+	pid_t pid; /* its process then */
+	uint64_t start_ticks; /* when that process started */
+	struct job_order order; /* what it was asked to be */
+	bool is_superseded; /* stopped to make way for a newer plan */
 	struct plan_move *moves; /* the plan, owned */
 	size_t n_moves; /* length of moves */
 	struct price price; /* as expected at the start */
-	uint64_t trigger_ns; /* the event or request that led to it */
 	struct receipt receipt; /* last copy */
 	struct cell_count *cells; /* last copy, owned */
 	size_t n_cells; /* length of cells */
@@ -57,7 +60,8 @@ struct job_entry {
 	struct job_watcher *watchers; /* owned */
 };
 
-struct jobs *jobs_create(void);
+/* last_id: the newest number that is used up already. */
+struct jobs *jobs_create(uint64_t last_id);
 void jobs_destroy(struct jobs *jobs); /* takes NULL */
 
 /* A new entry for a job that is about to start; moves are copied. */

@@ -21,8 +21,8 @@
 #include "xalloc.h"
 
 #define SIGNALS_MAX 8
-#define NS_PER_US 1000ull
-#define NS_PER_S 1000000000ull
+#define NS_PER_US   1000ull
+#define NS_PER_S    1000000000ull
 
 struct letter {
 	struct letter *next; /* later letter */
@@ -195,7 +195,7 @@ struct loop_fd *loop_fd_add(struct loop *loop, int fd, unsigned int events,
 {
 	struct loop_fd *watch = xcalloc(1, sizeof(*watch));
 
-	*watch = (struct loop_fd){
+	*watch = (struct loop_fd) {
 		.loop = loop, .fd = fd, .fn = fn, .arg = arg
 	};
 	loop_fd_set(watch, events);
@@ -241,7 +241,7 @@ struct loop_timer *loop_timer_add(struct loop *loop, loop_fn *fn, void *arg)
 {
 	struct loop_timer *timer = xcalloc(1, sizeof(*timer));
 
-	*timer = (struct loop_timer){ .loop = loop, .fn = fn, .arg = arg };
+	*timer = (struct loop_timer) { .loop = loop, .fn = fn, .arg = arg };
 	timer->event = evtimer_new(loop->base, on_timer, timer);
 	if (!timer->event)
 		abort(); /* libevent fails here for want of memory only */
@@ -284,7 +284,7 @@ int loop_signal_add(struct loop *loop, int signal, loop_fn *fn, void *arg)
 
 	assert(loop->n_signals < SIGNALS_MAX);
 	sig = &loop->signals[loop->n_signals];
-	*sig = (struct loop_signal){ .fn = fn, .arg = arg, .loop = loop };
+	*sig = (struct loop_signal) { .fn = fn, .arg = arg, .loop = loop };
 	sig->event = evsignal_new(loop->base, signal, on_signal, sig);
 	if (!sig->event)
 		return -ENOMEM;
@@ -297,7 +297,7 @@ void loop_post(struct loop *loop, loop_fn *fn, void *arg)
 	struct letter *letter = xcalloc(1, sizeof(*letter));
 	uint64_t one = 1;
 
-	*letter = (struct letter){ .fn = fn, .arg = arg };
+	*letter = (struct letter) { .fn = fn, .arg = arg };
 	pthread_mutex_lock(&loop->lock);
 	*loop->last = letter;
 	loop->last = &letter->next;

@@ -114,8 +114,8 @@ int main(int argc, char **argv)
 		return err < 0 ? EXIT_USAGE : EXIT_DONE;
 	config_init(&config);
 	if (config_load(&config,
-			options.config_path ? options.config_path :
-					      CONFIG_PATH_DEFAULT,
+			options.config_path ? options.config_path
+					    : CONFIG_PATH_DEFAULT,
 			options.config_path != NULL, &why) < 0) {
 		fprintf(stderr, "vmnumad: %s\n", why.text);
 		config_finish(&config);

@@ -12,20 +12,21 @@
 #include "log.h"
 #include "loop.h"
 #include "moves.h"
+#include "resume.h"
 #include "move/crew.h"
 #include "serve/answer.h"
 #include "serve/control.h"
 #include "xalloc.h"
 
 #define NS_PER_MS 1000000ull
-#define WATCH_NS (200 * NS_PER_MS)
+#define WATCH_NS  (200 * NS_PER_MS)
 
 struct pace_config daemon_pace(const struct daemon *daemon,
 			       const struct job_order *order)
 {
 	const struct config *config = &daemon->config;
-	struct pace_config pace = order->is_hurried ? pace_config_hurry() :
-						      pace_config_gentle();
+	struct pace_config pace =
+		order->is_hurried ? pace_config_hurry() : pace_config_gentle();
 
 	if (!order->is_hurried) {
 		pace.call_ns = config->stall_ns;
@@ -33,10 +34,44 @@ struct pace_config daemon_pace(const struct daemon *daemon,
 	}
 	if (order->stall_ns)
 		pace.call_ns = order->stall_ns;
-	pace.rate_bytes_per_s = order->rate_bytes_per_s ?
-					order->rate_bytes_per_s :
-					config->rate_bytes_per_s;
+	pace.rate_bytes_per_s = order->rate_bytes_per_s
+					? order->rate_bytes_per_s
+					: config->rate_bytes_per_s;
 	return pace;
+}
+
+/* Planning ------------------------------------------------------------------ */
+
+int daemon_plan_order(struct daemon *daemon, struct guest *guest,
+		      const struct job_order *order, struct plan *ret_plan,
+		      struct refused *ret_refused)
+{
+	struct request request = {
+		.to = order->to,
+		.cells = order->cells,
+		.n_cells = order->n_cells,
+	};
+	struct plan plan = {
+		/* from each node to each other one, per cell, is more */
+		.cap_moves = guest->n_cells * NODES_MAX,
+		.cap_decisions = guest->n_cells,
+	};
+	int index;
+
+	plan.moves = xcalloc(plan.cap_moves, sizeof(*plan.moves));
+	plan.decisions = xcalloc(plan.cap_decisions, sizeof(*plan.decisions));
+	*ret_plan = plan;
+	daemon_observe(daemon);
+	index = daemon_snapshot_index(daemon, guest);
+	return policy_request(&daemon->config.policy, &daemon->snapshot,
+			      (size_t)index, &request, ret_plan, ret_refused);
+}
+
+void daemon_free_plan(struct plan *plan)
+{
+	free(plan->moves);
+	free(plan->decisions);
+	*plan = (struct plan){ 0 };
 }
 
 /* Making the spec ----------------------------------------------------------- */
@@ -79,7 +114,7 @@ static struct job_cell *get_job_cell(struct making *making, int cell)
 				      sizeof(*making->cells));
 	memmove(&making->cells[i + 1], &making->cells[i],
 		(making->n_cells - i) * sizeof(*making->cells));
-	making->cells[i] = (struct job_cell){ .cell = cell };
+	making->cells[i] = (struct job_cell) { .cell = cell };
 	making->n_cells++;
 	return &making->cells[i];
 }
@@ -140,7 +175,7 @@ static void make(struct making *making, const struct guest *guest,
 		bool is_all = is_last_of_route(making, i) &&
 			      (is_open || takes_all(making, guest, move));
 
-		making->routes[making->n_routes++] = (struct job_route){
+		making->routes[making->n_routes++] = (struct job_route) {
 			.cell = move->cell,
 			.from = move->from,
 			.to = move->to,
@@ -163,8 +198,8 @@ static void log_start(const struct job_entry *entry,
 		 (unsigned long long)(entry->receipt.planned_bytes / MIB),
 		 move->cell, move->from, move->to,
 		 entry->n_moves > 1 ? " and more" : "",
-		 order->is_automatic ? reason_text(move->reason) :
-				       "an administrator asked for it");
+		 order->is_automatic ? reason_text(move->reason)
+				     : "an administrator asked for it");
 }
 
 struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
@@ -196,9 +231,9 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 
 	entry = jobs_add(daemon->jobs, &guest->uuid, guest->name, making.moves,
 			 making.n_moves);
-	entry->is_automatic = order->is_automatic;
-	entry->is_hurried = order->is_hurried;
-	entry->trigger_ns = order->trigger_ns;
+	entry->order = *order;
+	entry->pid = guest->identity.pid;
+	entry->start_ticks = guest->identity.start_ticks;
 	policy_price(&daemon->config.policy, &daemon->snapshot, plan,
 		     (size_t)index, &entry->price);
 	entry->job = job_create(&spec, &daemon->sys);
@@ -207,6 +242,7 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	job_entry_refresh(entry);
 	log_start(entry, order);
 	crew_add(daemon->crew, entry->job);
+	resume_save(daemon);
 	making_finish(&making);
 	return entry;
 }
@@ -216,20 +252,21 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 static void log_end(const struct job_entry *entry)
 {
 	const struct receipt *r = &entry->receipt;
-	uint64_t first_ns = r->first_call_ns > entry->trigger_ns ?
-				    r->first_call_ns - entry->trigger_ns :
-				    0;
+	uint64_t first_ns = r->first_call_ns > entry->order.trigger_ns
+				    ? r->first_call_ns - entry->order.trigger_ns
+				    : 0;
 
-	log_info("mover",
-		 "job %llu: guest %s: %s%s%s: moved %llu KiB in %.1f s and %llu "
-		 "calls, left %llu KiB; first call %.1f ms after the event",
-		 (unsigned long long)entry->id, entry->guest_name,
-		 job_result_text(r->result), *r->why.text ? ": " : "",
-		 r->why.text, (unsigned long long)(r->moved_bytes / KIB),
-		 (double)(r->ended_ns - r->started_ns) / 1e9,
-		 (unsigned long long)r->calls,
-		 (unsigned long long)(receipt_left_bytes(r) / KIB),
-		 (double)first_ns / NS_PER_MS);
+	log_info(
+		"mover",
+		"job %llu: guest %s: %s%s%s: moved %llu KiB in %.1f s and %llu "
+		"calls, left %llu KiB; first call %.1f ms after the event",
+		(unsigned long long)entry->id, entry->guest_name,
+		job_result_text(r->result), *r->why.text ? ": " : "",
+		r->why.text, (unsigned long long)(r->moved_bytes / KIB),
+		(double)(r->ended_ns - r->started_ns) / 1e9,
+		(unsigned long long)r->calls,
+		(unsigned long long)(receipt_left_bytes(r) / KIB),
+		(double)first_ns / NS_PER_MS);
 }
 
 /* What moving cost teaches what it will cost. */
@@ -256,11 +293,12 @@ static void tell_guest(struct daemon *daemon, struct guest *guest,
 		.end_ns = r->ended_ns,
 		.moved_bytes = r->moved_bytes,
 		.is_cancelled = r->result == JOB_CANCELLED,
+		.is_superseded = entry->is_superseded,
 	};
 
 	guest->active_job = 0;
 	policy_outcome(&daemon->config.policy, &guest->memory, &outcome);
-	if (!entry->is_automatic && r->result != JOB_CANCELLED)
+	if (!entry->order.is_automatic && r->result != JOB_CANCELLED)
 		policy_guest_hold(&guest->memory);
 	guest_take_counts(guest, entry->cells, entry->n_cells, r->ended_ns);
 	ledger_finish(&guest->ledger);
@@ -279,7 +317,9 @@ void daemon_on_job_ended(void *arg, struct job *job)
 	guest = daemon_find_guest(daemon, entry->uuid.text);
 	if (guest && guest->active_job == entry->id)
 		tell_guest(daemon, guest, entry);
+	resume_save(daemon);
 	job_entry_tell(entry);
+	loop_timer_set(daemon->tick_timer, 0); /* what is next? */
 }
 
 /* Control ------------------------------------------------------------------- */

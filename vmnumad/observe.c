@@ -32,7 +32,7 @@ static void fill_nodes(struct daemon *daemon, struct snapshot *s)
 	const struct topology *topo = &daemon->topo;
 
 	memset(s->nodes, 0, sizeof(s->nodes));
-	node_each(node, topo->online) {
+	node_each (node, topo->online) {
 		struct snap_node *to = &s->nodes[node];
 
 		to->is_online = true;

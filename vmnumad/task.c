@@ -156,7 +156,7 @@ int task_submit(struct task_pool *pool, task_fn *run, task_fn *done, void *arg)
 		return -EAGAIN;
 	}
 	task = xcalloc(1, sizeof(*task));
-	*task = (struct task){ .run = run, .done = done, .arg = arg };
+	*task = (struct task) { .run = run, .done = done, .arg = arg };
 	*pool->last = task;
 	pool->last = &task->next;
 	pool->n_waiting++;

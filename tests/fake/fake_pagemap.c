@@ -46,8 +46,8 @@ int fake_op_pagemap_read(void *self, int pagemap_fd, struct hva start,
 		process = &fake->processes[handle->process];
 		ret = process->life == FAKE_ALIVE ? 0 : -EIO;
 		for (size_t i = 0; !ret && i < n_pages; i++)
-			entries[i] = entry_of(process,
-					      start.v + i * PAGE_4K_BYTES);
+			entries[i] =
+				entry_of(process, start.v + i * PAGE_4K_BYTES);
 	}
 	fake_unlock(fake);
 	return ret;
@@ -72,9 +72,9 @@ int fake_op_page_flags(void *self, int kpageflags_fd, uint64_t pfn,
 				region ? fake_region_folio(region, hva) : NULL;
 
 			if (folio && folio->bytes > PAGE_4K_BYTES)
-				*ret_flags = FLAG_THP | (folio->hva == hva ?
-								 FLAG_HEAD :
-								 FLAG_TAIL);
+				*ret_flags = FLAG_THP |
+					     (folio->hva == hva ? FLAG_HEAD
+								: FLAG_TAIL);
 		}
 	}
 	fake_unlock(fake);

@@ -62,9 +62,10 @@ __attribute__((format(printf, 2, 3))) int ctl_usage(struct ctl *ctl,
 						    const char *fmt, ...);
 
 /*
- * getopt_long(3) for a verb, whose options also are --help and --json: the val of the next option, with its value in
- * optarg; 0 at the end, optind is then the first operand; -1 when the verb is
- * to end with *ret_exit (--help was printed, or an error).
+ * getopt_long(3) for a verb, whose options also are --help and --json: the val
+ * of the next option, with its value in optarg; 0 at the end, optind is then
+ * the first operand; -1 when the verb is to end with *ret_exit (--help was
+ * printed, or an error).
  */
 int ctl_option(struct ctl *ctl, int argc, char **argv,
 	       const struct option *options, int *ret_exit);

@@ -16,14 +16,13 @@
 
 /* A count is done again after so long, or after so many times of what it took:
  * it must not cost more than a hundredth of one CPU. */
-#define MEASURE_PERIOD_NS (20 * NS_PER_S)
+#define MEASURE_PERIOD_NS   (20 * NS_PER_S)
 #define MEASURE_COST_FACTOR 100
 
 /* Where libvirt notes the pid of a guest: a file for anyone to read. */
 #define PID_FILE_FORMAT "/run/libvirt/qemu/%s.pid"
 
-struct guest *guest_create(const struct guest_env *env,
-			   const struct uuid *uuid)
+struct guest *guest_create(const struct guest_env *env, const struct uuid *uuid)
 {
 	struct guest *guest = xcalloc(1, sizeof(*guest));
 
@@ -100,8 +99,9 @@ void guest_take_domain(struct guest *guest, int err,
 	else if (why)
 		wrong = *why;
 	if (err < 0) {
-		log_warning("virt", "guest %s: libvirt's answer: %s; asking "
-				    "again later",
+		log_warning("virt",
+			    "guest %s: libvirt's answer: %s; asking "
+			    "again later",
 			    guest->name, wrong.text);
 		guest->wants_domain = true;
 		note_failure(guest, now_ns);
@@ -170,10 +170,11 @@ static void take_map(struct guest *guest, struct inspection *i)
 	if (guest->built.map)
 		map_result_finish(&guest->built);
 	guest->built = i->built;
-	i->built = (struct map_result){ 0 };
-	guest->map_why = (struct why){ "" };
+	i->built = (struct map_result) { 0 };
+	guest->map_why = (struct why) { "" };
 	sampler_set_hint(guest->sampler, &guest->built.cpus);
-	log_info("map", "guest %s: process %d, QEMU %s, %llu MiB in %zu regions",
+	log_info("map",
+		 "guest %s: process %d, QEMU %s, %llu MiB in %zu regions",
 		 guest->name, (int)guest->identity.pid,
 		 guest->built.qemu_version,
 		 (unsigned long long)(guest->built.map->total_bytes / MIB),
@@ -184,7 +185,8 @@ void guest_take_measure(struct guest *guest, const struct inspection *i)
 {
 	if (!i->measure.cells)
 		return;
-	guest->measured_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
+	guest->measured_ns =
+		guest->env->sys->ops->now_ns(guest->env->sys->self);
 	guest->measure_took_ns = i->measure.took_ns;
 	guest->n_cells = i->measure.n_cells;
 	guest->cells = xreallocarray(guest->cells, guest->n_cells,
@@ -220,8 +222,9 @@ static void on_inspected(void *arg, struct inspection *i)
 		if (!*i->why.text)
 			why_set(&i->why, "its memory cannot be looked at");
 		if (guest->failures == 0)
-			log_warning("map", "guest %s: %s; trying again, less "
-					   "and less often",
+			log_warning("map",
+				    "guest %s: %s; trying again, less "
+				    "and less often",
 				    guest->name, i->why.text);
 		guest->map_why = i->why;
 		guest->wants_map = true;
@@ -266,9 +269,9 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 
 static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
 {
-	uint64_t period_ns = u64_max(MEASURE_PERIOD_NS,
-				     guest->measure_took_ns *
-					     MEASURE_COST_FACTOR);
+	uint64_t period_ns =
+		u64_max(MEASURE_PERIOD_NS,
+			guest->measure_took_ns * MEASURE_COST_FACTOR);
 
 	return guest->built.map && guest->active_job == 0 &&
 	       now_ns > guest->measured_ns + period_ns;
@@ -276,8 +279,7 @@ static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
 
 void guest_pursue(struct guest *guest, uint64_t now_ns)
 {
-	if (now_ns < guest->retry_ns ||
-	    guest_mode(guest, NULL) == MODE_OFF)
+	if (now_ns < guest->retry_ns || guest_mode(guest, NULL) == MODE_OFF)
 		return;
 	if (guest->wants_domain && !guest->is_fetching)
 		fetch(guest);
@@ -324,16 +326,16 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 		return err;
 	lend_memory(guest, n);
 	if (n != guest->n_vcpus || !guest->vcpus) {
-		guest->vcpus = xreallocarray(guest->vcpus, n,
-					     sizeof(*guest->vcpus));
-		guest->tids = xreallocarray(guest->tids, n,
-					    sizeof(*guest->tids));
-		guest->cpus = xreallocarray(guest->cpus, n,
-					    sizeof(*guest->cpus));
+		guest->vcpus =
+			xreallocarray(guest->vcpus, n, sizeof(*guest->vcpus));
+		guest->tids =
+			xreallocarray(guest->tids, n, sizeof(*guest->tids));
+		guest->cpus =
+			xreallocarray(guest->cpus, n, sizeof(*guest->cpus));
 		guest->n_vcpus = n;
 	}
 	for (size_t i = 0; i < n; i++) {
-		guest->vcpus[i] = (struct snap_vcpu){
+		guest->vcpus[i] = (struct snap_vcpu) {
 			.id = samples[i].id,
 			.cell = vcpu_cell(guest, samples[i].id),
 			.allowed = samples[i].allowed,

@@ -102,8 +102,7 @@ void guest_pursue(struct guest *guest, uint64_t now_ns);
 
 /* libvirt's answer about it; err as in virt_fetched_fn. */
 void guest_take_domain(struct guest *guest, int err,
-		       const struct virt_domain *domain,
-		       const struct why *why);
+		       const struct virt_domain *domain, const struct why *why);
 
 /* Read the vCPUs' places. -ESRCH: its process has ended. */
 int guest_sample(struct guest *guest, const struct topology *topo);

@@ -51,8 +51,8 @@ static int find_process(struct inspection *i)
 
 static void build_map(struct inspection *i)
 {
-	uint64_t deadline_ns = i->sys.ops->now_ns(i->sys.self) +
-			       MAP_DEADLINE_NS;
+	uint64_t deadline_ns =
+		i->sys.ops->now_ns(i->sys.self) + MAP_DEADLINE_NS;
 
 	i->map_err = map_build(&i->sys, &i->identity, &i->monitor, deadline_ns,
 			       &i->built, &i->why);
@@ -72,8 +72,8 @@ static void run(void *arg)
 		build_map(i);
 	map = i->built.map ? i->built.map : i->map;
 	i->measure_err = map ? measure_guest(&i->sys, &i->identity, map,
-					     i->with_slots, &i->measure) :
-			       -ENODATA;
+					     i->with_slots, &i->measure)
+			     : -ENODATA;
 }
 
 static void on_done(void *arg)

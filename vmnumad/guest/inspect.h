@@ -40,7 +40,8 @@ struct inspection {
 	struct map_result built; /* owned; built.map NULL if not built */
 	struct measure measure; /* owned; cells NULL if not measured */
 
-	void (*done)(void *arg, struct inspection *inspection); /* in the loop */
+	void (*done)(void *arg,
+		     struct inspection *inspection); /* in the loop */
 	void *arg; /* first argument of done */
 };
 

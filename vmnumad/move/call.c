@@ -13,7 +13,7 @@
 
 void call_init(struct call *call)
 {
-	*call = (struct call){ .to = NODE_NONE };
+	*call = (struct call) { .to = NODE_NONE };
 	call->folios = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->folios));
 	call->verdicts = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->verdicts));
 	call->pages = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->pages));
@@ -28,7 +28,7 @@ void call_finish(struct call *call)
 	free(call->pages);
 	free(call->nodes);
 	free(call->status);
-	*call = (struct call){ .to = NODE_NONE };
+	*call = (struct call) { .to = NODE_NONE };
 }
 
 void call_reset(struct call *call, const struct region *region, int to,
@@ -54,7 +54,8 @@ bool call_add(struct call *call, const struct folio *folio)
 static void judge_clean(struct call *call)
 {
 	for (size_t i = 0; i < call->n; i++)
-		call->verdicts[i] = verdict_of_status(call->status[i], call->to);
+		call->verdicts[i] =
+			verdict_of_status(call->status[i], call->to);
 }
 
 /*
@@ -148,8 +149,8 @@ static void check_guesses(struct call *call, const struct sys *sys, pid_t pid)
 static struct hva folio_address(const struct call *call,
 				const struct folio *folio)
 {
-	return (struct hva){ addr_down(folio->at.v,
-				       call->region->page_bytes) };
+	return (struct hva) { addr_down(folio->at.v,
+					call->region->page_bytes) };
 }
 
 void call_run(struct call *call, const struct sys *sys, pid_t pid)

@@ -10,17 +10,17 @@
 #define RUNS_PER_CALL 128
 
 /* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT (1ull << 63)
-#define PAGEMAP_SWAPPED (1ull << 62)
-#define PAGEMAP_PFN_MASK ((1ull << 55) - 1)
+#define PAGEMAP_PRESENT   (1ull << 63)
+#define PAGEMAP_SWAPPED   (1ull << 62)
+#define PAGEMAP_PFN_MASK  ((1ull << 55) - 1)
 #define KPF_COMPOUND_HEAD (1ull << 15)
-#define KPF_THP (1ull << 22)
+#define KPF_THP           (1ull << 22)
 
 void classify_init(struct classify *c, const struct sys *sys, pid_t pid)
 {
-	*c = (struct classify){
-		.sys = *sys, .means = CLASSIFY_SCAN, .page_flags_fd = -1
-	};
+	*c = (struct classify) { .sys = *sys,
+				 .means = CLASSIFY_SCAN,
+				 .page_flags_fd = -1 };
 	if (sys->ops->open_pagemap(sys->self, pid, &c->pagemap_fd) < 0) {
 		c->pagemap_fd = -1;
 		c->means = CLASSIFY_NONE;
@@ -109,8 +109,8 @@ static enum block_kind kind_of_entries(struct classify *c,
 	if (c->sys.ops->page_flags(c->sys.self, c->page_flags_fd, head_pfn,
 				   &flags) < 0)
 		return BLOCK_MIXED;
-	return flags & KPF_THP && flags & KPF_COMPOUND_HEAD ? BLOCK_HUGE :
-							      BLOCK_MIXED;
+	return flags & KPF_THP && flags & KPF_COMPOUND_HEAD ? BLOCK_HUGE
+							    : BLOCK_MIXED;
 }
 
 static int classify_by_pagemap(struct classify *c, struct hva start, size_t n,

@@ -47,9 +47,8 @@ static uint64_t over_budget(const struct crew *crew, uint64_t now_ns)
 {
 	uint64_t burst_ns = NS_PER_S / 4;
 
-	return crew->budget_ns > now_ns + burst_ns ?
-		       crew->budget_ns - burst_ns :
-		       0;
+	return crew->budget_ns > now_ns + burst_ns ? crew->budget_ns - burst_ns
+						   : 0;
 }
 
 static void charge_call(struct crew *crew, uint64_t now_ns)

@@ -167,8 +167,8 @@ static enum job_turn end_cancelled(struct job *job, uint64_t now_ns,
 
 static enum job_turn end_pass(struct job *job, uint64_t now_ns)
 {
-	bool is_last = job->pass_moved_bytes == 0 ||
-		       job->pass + 1 == PASSES_MAX;
+	bool is_last =
+		job->pass_moved_bytes == 0 || job->pass + 1 == PASSES_MAX;
 
 	publish(job, true);
 	if (!is_last) {
@@ -189,8 +189,9 @@ static enum job_turn end_error(struct job *job, int err, uint64_t now_ns)
 	if (job->pass == 0)
 		sum_receipt(job);
 	class_untried(job, RESIDUE_DENIED);
-	why_set(&job->receipt.why, "the kernel does not say where the guest's "
-				   "memory lies: %s",
+	why_set(&job->receipt.why,
+		"the kernel does not say where the guest's "
+		"memory lies: %s",
 		strerror(-err));
 	return end(job, JOB_FAILED, now_ns);
 }

@@ -11,11 +11,11 @@
 #include "xalloc.h"
 
 #define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#define NS_PER_S  1000000000ull
 
 /* A busy page is tried again after 50 ms, twice as long each time. */
 #define BUSY_WAIT_NS (50 * NS_PER_MS)
-#define BUSY_MAX 5
+#define BUSY_MAX     5
 
 /* Calls in a row that moved nothing of what they tried for the first time:
  * then this memory does not move at all (a device holds it). */
@@ -37,12 +37,12 @@ struct cell_count *job_find_cell(struct job *job, int cell)
 
 void job_begin_pass(struct job *job)
 {
-	job->cursor = (struct scan_cursor){ 0 };
-	job->window = (struct scan_window){ 0 };
+	job->cursor = (struct scan_cursor) { 0 };
+	job->window = (struct scan_window) { 0 };
 	job->next_huge = 0;
 	job->next_small = 0;
 	job->pass_moved_bytes = 0;
-	job->tally = (struct tally){ 0 };
+	job->tally = (struct tally) { 0 };
 	job->tally.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
 	for (size_t i = 0; i < job->n_cells; i++)
 		memset(job->cells[i].after_bytes, 0,
@@ -70,7 +70,7 @@ static void rebook(struct job *job, uint64_t bytes, enum residue was,
 static struct gpa folio_gpa(const struct region *region,
 			    const struct folio *folio)
 {
-	return (struct gpa){ region->gpa.v + (folio->at.v - region->hva.v) };
+	return (struct gpa) { region->gpa.v + (folio->at.v - region->hva.v) };
 }
 
 void job_leave(struct job *job, const struct region *region,
@@ -105,8 +105,8 @@ void job_book_right(struct job *job, uint64_t bytes, enum residue was)
 	job->tally.right_bytes += bytes;
 }
 
-static void book_moved(struct job *job, const struct call *call,
-		       uint64_t bytes, int from, enum residue was)
+static void book_moved(struct job *job, const struct call *call, uint64_t bytes,
+		       int from, enum residue was)
 {
 	job_book_right(job, bytes, was);
 	job_shift_bytes(job, call->region->cell, bytes, from, call->to);
@@ -129,7 +129,7 @@ static void book_head(struct job *job, const struct call *call,
 		return;
 	}
 	rebook(job, folio_bytes(&rest), was, RESIDUE_UNTRIED);
-	job->rests[job->n_rests++] = (struct rest){
+	job->rests[job->n_rests++] = (struct rest) {
 		.region = call->region,
 		.at = rest.at,
 		.pages = rest.pages,
@@ -153,9 +153,9 @@ static void try_again(struct job *job, const struct region *region,
 					     sizeof(*job->retries));
 	}
 	rebook(job, folio_bytes(folio), was, job_waiting_class(folio));
-	job->retries[job->n_retries++] = (struct retry){
-		.folio = *folio, .region = region, .due_ns = due_ns
-	};
+	job->retries[job->n_retries++] = (struct retry) { .folio = *folio,
+							  .region = region,
+							  .due_ns = due_ns };
 }
 
 static void book_busy(struct job *job, const struct region *region,

@@ -241,8 +241,8 @@ static void fill_from_window(struct job *job, struct call *call, size_t first,
 
 		if (folio->to != to || is_huge(folio) != huge)
 			continue;
-		if (call->n > 0 && call->bytes + folio->pages * PAGE_4K_BYTES >
-					   limit_bytes)
+		if (call->n > 0 &&
+		    call->bytes + folio->pages * PAGE_4K_BYTES > limit_bytes)
 			return;
 		if (!call_add(call, folio))
 			return;
@@ -267,9 +267,9 @@ static enum take take_from_window(struct job *job, struct call *call,
 			*cursors[i] = first; /* nothing waits before it */
 		if (first == job->window.n_folios)
 			continue;
-		limit_bytes = call_limit_bytes(job, job->window.region,
-					       &job->window.folios[first],
-					       now_ns);
+		limit_bytes =
+			call_limit_bytes(job, job->window.region,
+					 &job->window.folios[first], now_ns);
 		if (limit_bytes == 0)
 			return TAKE_AGAIN;
 		fill_from_window(job, call, first, limit_bytes);
@@ -335,9 +335,9 @@ static enum take take_from_retries(struct job *job, struct call *call,
 			i++;
 			continue;
 		}
-		if (call->n > 0 && call->bytes + retry->folio.pages *
-							 PAGE_4K_BYTES >
-					   limit_bytes)
+		if (call->n > 0 &&
+		    call->bytes + retry->folio.pages * PAGE_4K_BYTES >
+			    limit_bytes)
 			break;
 		if (!call_add(call, &retry->folio))
 			break;

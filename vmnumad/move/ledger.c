@@ -9,13 +9,13 @@
 
 void ledger_init(struct ledger *ledger)
 {
-	*ledger = (struct ledger){ 0 };
+	*ledger = (struct ledger) { 0 };
 }
 
 void ledger_finish(struct ledger *ledger)
 {
 	free(ledger->ranges);
-	*ledger = (struct ledger){ 0 };
+	*ledger = (struct ledger) { 0 };
 }
 
 static uint64_t range_end(const struct ledger_range *range)
@@ -57,12 +57,11 @@ static void insert_at(struct ledger *ledger, size_t i,
 		return;
 	}
 	if (ledger->n_ranges == ledger->cap_ranges) {
-		ledger->cap_ranges = ledger->cap_ranges ?
-					     ledger->cap_ranges * 2 :
-					     16;
-		ledger->ranges = xreallocarray(ledger->ranges,
-					       ledger->cap_ranges,
-					       sizeof(*ledger->ranges));
+		ledger->cap_ranges =
+			ledger->cap_ranges ? ledger->cap_ranges * 2 : 16;
+		ledger->ranges =
+			xreallocarray(ledger->ranges, ledger->cap_ranges,
+				      sizeof(*ledger->ranges));
 	}
 	memmove(&ledger->ranges[i + 1], &ledger->ranges[i],
 		(ledger->n_ranges - i) * sizeof(*ledger->ranges));

@@ -19,7 +19,7 @@ static void init_cells(struct measure *measure, const struct guest_map *map)
 
 		if (bytes == 0)
 			continue;
-		measure->cells[measure->n_cells++] = (struct measure_cell){
+		measure->cells[measure->n_cells++] = (struct measure_cell) {
 			.cell = cell,
 			.size_bytes = bytes,
 		};
@@ -41,11 +41,11 @@ static void init_slots(struct measure *measure, const struct guest_map *map)
 		while (at < region->size_bytes && measure->n_slots < room) {
 			uint64_t left = region->size_bytes - at;
 			bool is_last_slot = measure->n_slots + 1 == room;
-			uint64_t size = is_last_slot ? left :
-						       u64_min(left, slot_bytes);
+			uint64_t size =
+				is_last_slot ? left : u64_min(left, slot_bytes);
 
 			measure->slots[measure->n_slots++] =
-				(struct measure_slot){
+				(struct measure_slot) {
 					.gpa = { region->gpa.v + at },
 					.size_bytes = size,
 				};
@@ -133,5 +133,5 @@ void measure_finish(struct measure *measure)
 {
 	free(measure->cells);
 	free(measure->slots);
-	*measure = (struct measure){ 0 };
+	*measure = (struct measure) { 0 };
 }

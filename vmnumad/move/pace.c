@@ -5,18 +5,18 @@
 #include "addr.h"
 
 #define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#define NS_PER_S  1000000000ull
 
 /* 256 MiB of huge pages, 64 MiB of small ones: beyond that a call gains
  * nothing and holds too many pages isolated. */
-#define HUGE_PER_CALL_MAX 128
+#define HUGE_PER_CALL_MAX  128
 #define SMALL_PER_CALL_MAX 16384
 #define SMALL_PER_CALL_MIN 64
 
 /* What a page costs before the first call was measured (Linux 6.1 on a server
  * of 2020: 10 GB/s huge, 3.7 GB/s small). Deliberately pessimistic by a factor
  * of four: the first call must not be the longest one. */
-#define HUGE_NS_PER_PAGE 800000.0
+#define HUGE_NS_PER_PAGE  800000.0
 #define SMALL_NS_PER_PAGE 4400.0
 
 /* Weight of the newest measurement. */
@@ -24,7 +24,7 @@
 
 struct pace_config pace_config_gentle(void)
 {
-	return (struct pace_config){
+	return (struct pace_config) {
 		.call_ns = 10 * NS_PER_MS,
 		.duty = 200,
 		.lanes = 1,
@@ -33,7 +33,7 @@ struct pace_config pace_config_gentle(void)
 
 struct pace_config pace_config_hurry(void)
 {
-	return (struct pace_config){
+	return (struct pace_config) {
 		.call_ns = 200 * NS_PER_MS,
 		.duty = PACE_WHOLE,
 		.lanes = 2,
@@ -42,7 +42,7 @@ struct pace_config pace_config_hurry(void)
 
 void pace_init(struct pace *pace, const struct pace_config *config)
 {
-	*pace = (struct pace){
+	*pace = (struct pace) {
 		.config = *config,
 		.huge_ns_per_page = HUGE_NS_PER_PAGE,
 		.small_ns_per_page = SMALL_NS_PER_PAGE,
@@ -88,8 +88,8 @@ void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 		    uint64_t start_ns, uint64_t took_ns)
 {
 	uint64_t page_bytes = is_huge ? PAGE_2M_BYTES : PAGE_4K_BYTES;
-	double *ns_per_page = is_huge ? &pace->huge_ns_per_page :
-					&pace->small_ns_per_page;
+	double *ns_per_page =
+		is_huge ? &pace->huge_ns_per_page : &pace->small_ns_per_page;
 	uint64_t next_ns;
 
 	if (n_pages == 0)

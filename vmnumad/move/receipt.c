@@ -7,16 +7,11 @@
 const char *residue_text(enum residue residue)
 {
 	static const char *const texts[] = {
-		[RESIDUE_ABSENT] = "absent",
-		[RESIDUE_BUSY] = "busy",
-		[RESIDUE_PINNED] = "pinned",
-		[RESIDUE_SHARED] = "shared",
-		[RESIDUE_NOMEM] = "nomem",
-		[RESIDUE_CPUSET] = "cpuset",
-		[RESIDUE_DENIED] = "denied",
-		[RESIDUE_UNMOVABLE] = "unmovable",
-		[RESIDUE_GONE] = "gone",
-		[RESIDUE_UNTRIED] = "untried",
+		[RESIDUE_ABSENT] = "absent", [RESIDUE_BUSY] = "busy",
+		[RESIDUE_PINNED] = "pinned", [RESIDUE_SHARED] = "shared",
+		[RESIDUE_NOMEM] = "nomem",   [RESIDUE_CPUSET] = "cpuset",
+		[RESIDUE_DENIED] = "denied", [RESIDUE_UNMOVABLE] = "unmovable",
+		[RESIDUE_GONE] = "gone",     [RESIDUE_UNTRIED] = "untried",
 	};
 	static_assert(sizeof(texts) / sizeof(*texts) == RESIDUE_COUNT,
 		      "a word for each class");
@@ -38,9 +33,9 @@ const char *job_result_text(enum job_result result)
 const char *job_phase_text(enum job_phase phase)
 {
 	static const char *const texts[] = {
-		[PHASE_SCAN] = "checking",	   [PHASE_MOVE] = "moving",
+		[PHASE_SCAN] = "checking",         [PHASE_MOVE] = "moving",
 		[PHASE_ROOM] = "waiting for room", [PHASE_RETRY] = "retrying",
-		[PHASE_PAUSED] = "paused",	   [PHASE_ENDED] = "ended",
+		[PHASE_PAUSED] = "paused",         [PHASE_ENDED] = "ended",
 	};
 
 	return texts[phase];

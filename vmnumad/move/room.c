@@ -11,19 +11,18 @@
 #include "host/read_all.h"
 
 #define ZONEINFO_CAP_BYTES (4 * MIB)
-#define VMSTAT_CAP_BYTES (64 * KIB)
+#define VMSTAT_CAP_BYTES   (64 * KIB)
 
 /* Of the free 2 MiB blocks a fifth is left to others. */
 #define BLOCKS_SHARE(blocks) ((blocks) - (blocks) / 5)
 
-void room_init(struct room *room, const struct sys *sys,
-	       uint64_t reserve_bytes)
+void room_init(struct room *room, const struct sys *sys, uint64_t reserve_bytes)
 {
 	struct node_watermarks marks[NODES_MAX];
 	char *text = NULL;
 	size_t len;
 
-	*room = (struct room){ .sys = *sys, .reserve_bytes = reserve_bytes };
+	*room = (struct room) { .sys = *sys, .reserve_bytes = reserve_bytes };
 	if (read_all_file(sys, "/proc/zoneinfo", ZONEINFO_CAP_BYTES, &text,
 			  &len) < 0)
 		return;
@@ -142,7 +141,8 @@ uint64_t room_vmstat(const struct sys *sys, const char *name)
 		return 0;
 	for (line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, name, name_len) == 0 && line[name_len] == ' ') {
+		if (strncmp(line, name, name_len) == 0 &&
+		    line[name_len] == ' ') {
 			value = strtoull(line + name_len, NULL, 10);
 			break;
 		}

@@ -17,7 +17,7 @@
 
 void scan_init(struct scan *scan, const struct sys *sys, pid_t pid)
 {
-	*scan = (struct scan){ .sys = *sys, .pid = pid, .is_guessing = true };
+	*scan = (struct scan) { .sys = *sys, .pid = pid, .is_guessing = true };
 	classify_init(&scan->classify, sys, pid);
 	scan->folios = xcalloc(FOLIOS_MAX, sizeof(*scan->folios));
 	scan->pages = xcalloc(FOLIOS_MAX, sizeof(*scan->pages));
@@ -31,7 +31,7 @@ void scan_finish(struct scan *scan)
 	free(scan->folios);
 	free(scan->pages);
 	free(scan->status);
-	*scan = (struct scan){ 0 };
+	*scan = (struct scan) { 0 };
 }
 
 /* Ask for n addresses, of which pages[] is filled. */
@@ -53,9 +53,9 @@ int scan_locate(struct scan *scan, struct folio *folios, size_t n)
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < n; i++)
-		folios[i].node = (int8_t)(node_is_valid(scan->status[i]) ?
-						  scan->status[i] :
-						  NODE_NONE);
+		folios[i].node = (int8_t)(node_is_valid(scan->status[i])
+						  ? scan->status[i]
+						  : NODE_NONE);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ static void list_add(struct folio_list *list, uint64_t start, uint64_t end,
 		     bool is_guess)
 {
 	assert(list->n < FOLIOS_MAX);
-	list->folios[list->n++] = (struct folio){
+	list->folios[list->n++] = (struct folio) {
 		.at = { start },
 		.pages = (uint32_t)((end - start) / PAGE_4K_BYTES),
 		.node = NODE_NONE,
@@ -80,7 +80,7 @@ static void list_add(struct folio_list *list, uint64_t start, uint64_t end,
 
 /* One folio for each page of page_bytes in [start, end). */
 static void list_pages(struct folio_list *list, uint64_t start, uint64_t end,
-			 uint64_t page_bytes)
+		       uint64_t page_bytes)
 {
 	while (start < end) {
 		uint64_t next = addr_down(start, page_bytes) + page_bytes;
@@ -101,10 +101,10 @@ static void list_blocks(struct scan *scan, struct folio_list *list,
 
 	/* an unaligned window reaches into one block more */
 	assert(n <= CLASSIFY_BLOCKS_MAX + 1);
-	classify_blocks(&scan->classify, (struct hva){ base }, head, kinds);
+	classify_blocks(&scan->classify, (struct hva) { base }, head, kinds);
 	if (n > head)
 		classify_blocks(&scan->classify,
-				(struct hva){ base + head * PAGE_2M_BYTES }, 1,
+				(struct hva) { base + head * PAGE_2M_BYTES }, 1,
 				kinds + head);
 
 	for (size_t i = 0; i < n; i++) {
@@ -256,9 +256,9 @@ int scan_next(struct scan *scan, const struct guest_map *map,
 		return 0;
 	region = &map->regions[cursor->region];
 	start = region->hva.v + cursor->offset_bytes;
-	end = region->backing == BACKING_FILE ?
-		      region->hva.v + region->size_bytes :
-		      window_end(region, cursor);
+	end = region->backing == BACKING_FILE
+		      ? region->hva.v + region->size_bytes
+		      : window_end(region, cursor);
 
 	window.region = region;
 	window.size_bytes = end - start;

@@ -14,7 +14,7 @@
 #include "xalloc.h"
 
 #define EXIT_USAGE 2
-#define NS_PER_S 1e9
+#define NS_PER_S   1e9
 
 static void add_gates(struct json_object *to, const struct snap_guest *guest)
 {

@@ -131,7 +131,7 @@ static void add_nodes(struct json_object *to, const struct daemon *daemon)
 	struct json_object *array = json_add_array(to, "nodes");
 	const struct topology *topo = &daemon->topo;
 
-	node_each(node, topo->online) {
+	node_each (node, topo->online) {
 		struct json_object *element = json_append_object(array);
 		autofree char *cpus = topology_cpulist(topo, node);
 
@@ -222,7 +222,7 @@ static void add_ledger(struct json_object *to, const struct ledger *ledger)
 		if (!element)
 			continue;
 		json_add_text(element, "class",
-			      residue_text((enum residue)class));
+			      residue_text((enum residue) class));
 		json_add_u64(element, "bytes", bytes);
 	}
 }
@@ -310,8 +310,7 @@ int answer_follow(void *arg, struct control_call *call,
 	answer = json_object_new_object();
 	json_add_text(answer, "guest", guest->name);
 	json_add_text(answer, "uuid", guest->uuid.text);
-	json_add_text(answer, "mode",
-		      guest_mode_text(guest_mode(guest, NULL)));
+	json_add_text(answer, "mode", guest_mode_text(guest_mode(guest, NULL)));
 	return control_reply(call, answer);
 }
 

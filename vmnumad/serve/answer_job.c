@@ -13,8 +13,8 @@
 #include "serve/params.h"
 
 #define EXIT_USAGE 2
-#define NS_PER_MS 1e6
-#define NS_PER_S 1e9
+#define NS_PER_MS  1e6
+#define NS_PER_S   1e9
 
 void answer_free(struct json_object *object)
 {
@@ -26,8 +26,8 @@ static double locality(const struct job_entry *entry, bool before)
 	uint64_t local_bytes, resident_bytes;
 
 	job_entry_locality(entry, before, &local_bytes, &resident_bytes);
-	return resident_bytes ? (double)local_bytes / (double)resident_bytes :
-				1.0;
+	return resident_bytes ? (double)local_bytes / (double)resident_bytes
+			      : 1.0;
 }
 
 static void add_ranges(struct json_object *to, const struct ledger *ledger,
@@ -97,9 +97,9 @@ static uint64_t left_bytes(const struct job_entry *entry)
 	const struct receipt *r = &entry->receipt;
 
 	if (r->result == JOB_RUNNING)
-		return r->planned_bytes > r->moved_bytes ?
-			       r->planned_bytes - r->moved_bytes :
-			       0;
+		return r->planned_bytes > r->moved_bytes
+			       ? r->planned_bytes - r->moved_bytes
+			       : 0;
 	return receipt_left_bytes(r);
 }
 
@@ -111,8 +111,8 @@ static void add_speed(struct json_object *to, const struct job_entry *entry)
 
 	if (end_ns == 0)
 		end_ns = u64_max(r->seen_ns, r->started_ns);
-	seconds = r->started_ns ? (double)(end_ns - r->started_ns) / NS_PER_S :
-				  0;
+	seconds =
+		r->started_ns ? (double)(end_ns - r->started_ns) / NS_PER_S : 0;
 	rate = seconds > 0 ? (double)r->moved_bytes / seconds : 0;
 	json_add_double(to, "seconds", seconds);
 	json_add_u64(to, "rate_bytes_per_s", (uint64_t)rate);
@@ -133,9 +133,9 @@ static void add_costs(struct json_object *to, const struct job_entry *entry)
 	json_add_u64(to, "thp_splits", r->thp_splits);
 	json_add_double(to, "longest_call_ms",
 			(double)r->longest_call_ns / NS_PER_MS);
-	if (first_ns > entry->trigger_ns)
+	if (first_ns > entry->order.trigger_ns)
 		json_add_double(to, "first_call_ms",
-				(double)(first_ns - entry->trigger_ns) /
+				(double)(first_ns - entry->order.trigger_ns) /
 					NS_PER_MS);
 	else
 		json_add_null(to, "first_call_ms");
@@ -159,10 +159,10 @@ struct json_object *answer_job(const struct job_entry *entry)
 	json_add_text(to, "phase", job_phase_text(r->phase));
 	json_add_text(to, "why", r->why.text);
 	json_add_text(to, "reason",
-		      entry->n_moves ? reason_text(entry->moves[0].reason) :
-				       "");
-	json_add_bool(to, "automatic", entry->is_automatic);
-	json_add_bool(to, "hurry", entry->is_hurried);
+		      entry->n_moves ? reason_text(entry->moves[0].reason)
+				     : "");
+	json_add_bool(to, "automatic", entry->order.is_automatic);
+	json_add_bool(to, "hurry", entry->order.is_hurried);
 	add_speed(to, entry);
 	json_add_u64(to, "bytes_planned", r->planned_bytes);
 	json_add_u64(to, "bytes_moved", r->moved_bytes);

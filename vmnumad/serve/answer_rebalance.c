@@ -20,31 +20,27 @@
 #include "serve/params.h"
 #include "xalloc.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE   2
 #define EXIT_REFUSED 4
-#define CELLS_MAX 64
-#define NS_PER_MS 1000000ull
+#define NS_PER_MS    1000000ull
 
 /* A request on its way. Plain memory: one free() ends it. */
 struct rebalance {
-	struct request request; /* request.cells points to cells */
-	struct request_cell cells[CELLS_MAX]; /* --cell */
-	struct job_order order; /* how */
+	struct job_order order; /* what is asked for */
 	bool is_dry_run; /* the plan is the answer */
 	bool is_waiting; /* the answer comes at the end of the job */
 };
 
-static int on_cell(void *arg, int cell, struct node_mask nodes,
-		   struct why *why)
+static int on_cell(void *arg, int cell, struct node_mask nodes, struct why *why)
 {
 	struct rebalance *r = arg;
 
-	if (r->request.n_cells == CELLS_MAX) {
-		why_set(why, "more than %d cells", CELLS_MAX);
+	if (r->order.n_cells == ORDER_CELLS_MAX) {
+		why_set(why, "more than %d cells", ORDER_CELLS_MAX);
 		return -EINVAL;
 	}
-	r->cells[r->request.n_cells++] =
-		(struct request_cell){ .cell = cell, .to = nodes };
+	r->order.cells[r->order.n_cells++] =
+		(struct request_cell) { .cell = cell, .to = nodes };
 	return 0;
 }
 
@@ -52,18 +48,23 @@ static int read_params(struct json_object *params, struct rebalance *r,
 		       struct why *why)
 {
 	static const char *const known[] = {
-		"guest", "to",		 "cells",	     "dry_run",
-		"wait",	 "max_stall_ms", "rate_bytes_per_s", "hurry",
+		"guest",
+		"to",
+		"cells",
+		"dry_run",
+		"wait",
+		"max_stall_ms",
+		"rate_bytes_per_s",
+		"hurry",
 		NULL,
 	};
 	uint64_t stall_ms = 0;
 	int err;
 
 	r->is_waiting = true;
-	r->request.cells = r->cells;
 	err = params_check(params, known, why);
 	if (!err)
-		err = params_nodes(params, "to", &r->request.to, why);
+		err = params_nodes(params, "to", &r->order.to, why);
 	if (!err)
 		err = params_cells(params, "cells", on_cell, r, why);
 	if (!err)
@@ -124,16 +125,6 @@ static struct json_object *answer_plan(const struct daemon *daemon,
 	return to;
 }
 
-/* Room for the moves of one guest: from each node to each, per cell. */
-static void lend_plan(struct plan *plan, const struct guest *guest)
-{
-	plan->cap_moves = guest->n_cells * 64;
-	plan->cap_decisions = guest->n_cells;
-	plan->moves = xcalloc(plan->cap_moves, sizeof(*plan->moves));
-	plan->decisions =
-		xcalloc(plan->cap_decisions, sizeof(*plan->decisions));
-}
-
 static int refuse(struct control_call *call, const struct daemon *daemon,
 		  const struct guest *guest, const struct refused *refused)
 {
@@ -154,9 +145,9 @@ static int refuse(struct control_call *call, const struct daemon *daemon,
 		break;
 	case REFUSAL_CPUSET:
 		why_set(&why, "%s%s", refusal_text(refused->refusal),
-			guest->domain.tune.mode == DOMAIN_TUNE_STRICT ?
-				": numatune strict binds it" :
-				"");
+			guest->domain.tune.mode == DOMAIN_TUNE_STRICT
+				? ": numatune strict binds it"
+				: "");
 		break;
 	default:
 		why_set(&why, "%s", refusal_text(refused->refusal));
@@ -187,17 +178,13 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 			void *arg)
 {
 	struct rebalance *r = arg;
-	struct plan plan = { 0 };
 	struct refused refused;
+	struct plan plan;
 	size_t index;
 	int err;
 
-	daemon_observe(daemon);
+	err = daemon_plan_order(daemon, guest, &r->order, &plan, &refused);
 	index = (size_t)daemon_snapshot_index(daemon, guest);
-	lend_plan(&plan, guest);
-	r->request.cells = r->cells;
-	err = policy_request(&daemon->config.policy, &daemon->snapshot, index,
-			     &r->request, &plan, &refused);
 	if (err < 0) {
 		refuse(call, daemon, guest, &refused);
 	} else if (r->is_dry_run) {
@@ -205,13 +192,12 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 						"dry-run"));
 	} else if (plan.n_moves == 0) {
 		policy_guest_hold(&guest->memory);
-		control_reply(call, answer_plan(daemon, guest, &plan, index,
-						"done"));
+		control_reply(call,
+			      answer_plan(daemon, guest, &plan, index, "done"));
 	} else {
 		start(daemon, call, guest, r, &plan);
 	}
-	free(plan.moves);
-	free(plan.decisions);
+	daemon_free_plan(&plan);
 	free(r);
 }
 
@@ -233,8 +219,7 @@ static void on_freed(void *arg, struct job_entry *entry)
 			   plan_and_go, freed->rebalance);
 	} else {
 		free(freed->rebalance);
-		control_fail(freed->call, RPC_FAILED, 1,
-			     "the guest has ended");
+		control_fail(freed->call, RPC_FAILED, 1, "the guest has ended");
 	}
 	free(freed);
 }
@@ -245,9 +230,9 @@ static void stop_automatic(struct daemon *daemon, struct control_call *call,
 {
 	struct freed *freed = xcalloc(1, sizeof(*freed));
 
-	*freed = (struct freed){
-		.daemon = daemon, .call = call, .rebalance = r
-	};
+	*freed = (struct freed) { .daemon = daemon,
+				  .call = call,
+				  .rebalance = r };
 	job_entry_watch(active, on_freed, freed);
 	daemon_cancel_job(daemon, active, "an administrator's rebalance");
 }
@@ -275,7 +260,7 @@ int answer_rebalance(void *arg, struct control_call *call,
 		guest_look(daemon, call, guest, false, plan_and_go, r);
 		return 0;
 	}
-	if (active->is_automatic) {
+	if (active->order.is_automatic) {
 		stop_automatic(daemon, call, active, r);
 		return 0;
 	}

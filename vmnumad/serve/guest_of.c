@@ -78,7 +78,7 @@ void guest_look(struct daemon *daemon, struct control_call *call,
 		return;
 	}
 	look = xcalloc(1, sizeof(*look));
-	*look = (struct look){
+	*look = (struct look) {
 		.daemon = daemon, .call = call, .fn = fn, .arg = arg
 	};
 	i = inspect_create(&daemon->sys, &guest->uuid);
