@@ -14,22 +14,22 @@
 
 /*
  * vmnumad journal 1 LAST-ID
- * job ID UUID PID START-TICKS HURRY STALL-NS RATE TO [CELL=TO ...]
+ * job ID UUID PID START-TICKS HURRY REHOME STALL-NS RATE TO [CELL=TO ...]
  *
  * TO is a node list, "-" for none.
  */
-#define HEAD "vmnumad journal 1 "
+#define HEAD           "vmnumad journal 1 "
 #define LINE_MAX_BYTES 16384
 
 void journal_finish(struct journal *journal)
 {
 	free(journal->records);
-	*journal = (struct journal){ 0 };
+	*journal = (struct journal) { 0 };
 }
 
 static int parse_nodes(const char *text, struct node_mask *ret_nodes)
 {
-	*ret_nodes = (struct node_mask){ 0 };
+	*ret_nodes = (struct node_mask) { 0 };
 	if (strcmp(text, "-") == 0)
 		return 0;
 	return list_parse_nodes(text, ret_nodes, NULL);
@@ -56,19 +56,20 @@ static int parse_record(char *line, struct journal_record *ret_record)
 	struct journal_record r = { 0 };
 	char to[LIST_NODES_TEXT];
 	char *rest = NULL, *word;
-	int hurry, pid, used = 0;
+	int hurry, rehome, pid, used = 0;
 
 	if (sscanf(line,
-		   "job %" SCNu64 " %36s %d %" SCNu64 " %d %" SCNu64
+		   "job %" SCNu64 " %36s %d %" SCNu64 " %d %d %" SCNu64
 		   " %" SCNu64 " %191s%n",
-		   &r.id, r.uuid.text, &pid, &r.start_ticks, &hurry,
+		   &r.id, r.uuid.text, &pid, &r.start_ticks, &hurry, &rehome,
 		   &r.order.stall_ns, &r.order.rate_bytes_per_s, to,
-		   &used) != 8 ||
+		   &used) != 9 ||
 	    strlen(r.uuid.text) != UUID_TEXT_LEN || pid <= 0 ||
 	    parse_nodes(to, &r.order.to) < 0)
 		return -EINVAL;
 	r.pid = pid;
 	r.order.is_hurried = hurry != 0;
+	r.order.is_rehome = rehome != 0;
 	for (word = strtok_r(line + used, " \n", &rest); word;
 	     word = strtok_r(NULL, " \n", &rest))
 		if (parse_cell(word, &r.order) < 0)
@@ -89,16 +90,15 @@ static int parse_file(FILE *file, struct journal *journal)
 		if (journal->n_records == JOURNAL_RECORDS_MAX ||
 		    parse_record(line, &record) < 0)
 			return -EINVAL;
-		journal->records = xreallocarray(journal->records,
-						 journal->n_records + 1,
-						 sizeof(record));
+		journal->records =
+			xreallocarray(journal->records, journal->n_records + 1,
+				      sizeof(record));
 		journal->records[journal->n_records++] = record;
 	}
 	return 0;
 }
 
-int journal_load(const char *path, struct journal *ret_journal,
-		 struct why *why)
+int journal_load(const char *path, struct journal *ret_journal, struct why *why)
 {
 	struct journal journal = { 0 };
 	FILE *file = fopen(path, "re");
@@ -123,8 +123,8 @@ int journal_load(const char *path, struct journal *ret_journal,
 
 static const char *nodes_text(struct node_mask nodes, char *buf, size_t size)
 {
-	return node_mask_is_empty(nodes) ? "-" :
-					   list_format_nodes(nodes, buf, size);
+	return node_mask_is_empty(nodes) ? "-"
+					 : list_format_nodes(nodes, buf, size);
 }
 
 static void print_record(FILE *file, const struct journal_record *r)
@@ -133,11 +133,11 @@ static void print_record(FILE *file, const struct journal_record *r)
 	char to[LIST_NODES_TEXT];
 
 	fprintf(file,
-		"job %" PRIu64 " %s %d %" PRIu64 " %d %" PRIu64 " %" PRIu64
+		"job %" PRIu64 " %s %d %" PRIu64 " %d %d %" PRIu64 " %" PRIu64
 		" %s",
 		r->id, r->uuid.text, (int)r->pid, r->start_ticks,
-		order->is_hurried, order->stall_ns, order->rate_bytes_per_s,
-		nodes_text(order->to, to, sizeof(to)));
+		order->is_hurried, order->is_rehome, order->stall_ns,
+		order->rate_bytes_per_s, nodes_text(order->to, to, sizeof(to)));
 	for (size_t i = 0; i < order->n_cells; i++)
 		fprintf(file, " %d=%s", order->cells[i].cell,
 			nodes_text(order->cells[i].to, to, sizeof(to)));

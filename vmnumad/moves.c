@@ -12,6 +12,7 @@
 #include "log.h"
 #include "loop.h"
 #include "moves.h"
+#include "rehome.h"
 #include "resume.h"
 #include "move/crew.h"
 #include "serve/answer.h"
@@ -29,11 +30,11 @@ struct pace_config daemon_pace(const struct daemon *daemon,
 		order->is_hurried ? pace_config_hurry() : pace_config_gentle();
 
 	if (!order->is_hurried) {
-		pace.call_ns = config->stall_ns;
+		pace.stall_ns = config->stall_ns;
 		pace.duty = config->duty;
 	}
 	if (order->stall_ns)
-		pace.call_ns = order->stall_ns;
+		pace.stall_ns = order->stall_ns;
 	pace.rate_bytes_per_s = order->rate_bytes_per_s
 					? order->rate_bytes_per_s
 					: config->rate_bytes_per_s;
@@ -50,6 +51,7 @@ int daemon_plan_order(struct daemon *daemon, struct guest *guest,
 		.to = order->to,
 		.cells = order->cells,
 		.n_cells = order->n_cells,
+		.rehome = order->is_rehome,
 	};
 	struct plan plan = {
 		/* from each node to each other one, per cell, is more */
@@ -71,7 +73,7 @@ void daemon_free_plan(struct plan *plan)
 {
 	free(plan->moves);
 	free(plan->decisions);
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan) { 0 };
 }
 
 /* Making the spec ----------------------------------------------------------- */
@@ -305,21 +307,67 @@ static void tell_guest(struct daemon *daemon, struct guest *guest,
 	ledger_copy(&entry->ledger, &guest->ledger);
 }
 
-void daemon_on_job_ended(void *arg, struct job *job)
+/* All is done for this job: tell everybody. */
+static void close_entry(struct daemon *daemon, struct job_entry *entry)
 {
-	struct daemon *daemon = arg;
-	struct job_entry *entry = jobs_find(daemon->jobs, job_id(job));
-	struct guest *guest;
+	struct guest *guest = daemon_find_guest(daemon, entry->uuid.text);
 
-	job_entry_end(entry);
-	log_end(entry);
-	learn_rate(daemon, &entry->receipt);
-	guest = daemon_find_guest(daemon, entry->uuid.text);
 	if (guest && guest->active_job == entry->id)
 		tell_guest(daemon, guest, entry);
 	resume_save(daemon);
 	job_entry_tell(entry);
 	loop_timer_set(daemon->tick_timer, 0); /* what is next? */
+}
+
+/* A re-homing whose last step is under way. */
+struct narrowing {
+	struct daemon *daemon; /* borrowed: outlives the loop */
+	uint64_t id; /* of the job */
+};
+
+static void on_narrowed(void *arg, int err, const struct why *why)
+{
+	struct narrowing *narrowing = arg;
+	struct job_entry *entry =
+		jobs_find(narrowing->daemon->jobs, narrowing->id);
+
+	if (err < 0) {
+		log_warning("mover",
+			    "guest %s: its cpuset stays wide: %s; its memory "
+			    "is moved",
+			    entry->guest_name, why->text);
+		entry->receipt.result = JOB_PARTIAL;
+		why_set(&entry->receipt.why, "its cpuset stays wide: %s",
+			why->text);
+	}
+	close_entry(narrowing->daemon, entry);
+	free(narrowing);
+}
+
+static void narrow(struct daemon *daemon, struct job_entry *entry)
+{
+	struct guest *guest = daemon_find_guest(daemon, entry->uuid.text);
+	struct narrowing *narrowing = xcalloc(1, sizeof(*narrowing));
+
+	*narrowing = (struct narrowing) { .daemon = daemon, .id = entry->id };
+	if (guest)
+		guest_take_counts(guest, entry->cells, entry->n_cells,
+				  entry->receipt.ended_ns);
+	rehome_narrow(daemon, entry, on_narrowed, narrowing);
+}
+
+void daemon_on_job_ended(void *arg, struct job *job)
+{
+	struct daemon *daemon = arg;
+	struct job_entry *entry = jobs_find(daemon->jobs, job_id(job));
+
+	job_entry_end(entry);
+	log_end(entry);
+	learn_rate(daemon, &entry->receipt);
+	if (rehome_is_due(entry))
+		narrow(daemon, entry);
+	else
+		close_entry(daemon, entry);
 }
 
 /* Control ------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "assume.h"
 
 #include <errno.h>
@@ -140,6 +140,17 @@ long host_number(const char *path)
 	must(file && fscanf(file, "%ld", &value) == 1, path);
 	fclose(file);
 	return value;
+}
+
+void take_all_blocks(const char *pool)
+{
+	long before, after = -1;
+
+	do {
+		before = after;
+		host_set(pool, "1000000");
+		after = host_number(pool);
+	} while (after > before);
 }
 
 static void remove_cgroup(int status, void *arg)
@@ -392,12 +403,18 @@ long move(const struct target *target, char *at, size_t step_bytes, size_t n,
 	return result;
 }
 
+long query_list(pid_t pid, void **pages, size_t n, int *status)
+{
+	long result = syscall(SYS_move_pages, pid, n, pages, NULL, status, 0);
+
+	return result < 0 ? -errno : result;
+}
+
 static void locate(const struct target *target, char *at, size_t n, int *status)
 {
 	void **pages = addresses(at, PAGE_BYTES, n);
 
-	must(!syscall(SYS_move_pages, target->pid, n, pages, NULL, status, 0),
-	     "query by move_pages");
+	must(!query_list(target->pid, pages, n, status), "query by move_pages");
 	free(pages);
 }
 

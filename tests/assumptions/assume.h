@@ -59,6 +59,10 @@ void host_set(const char *path, const char *text);
 /* The first number of such a file. */
 long host_number(const char *path);
 
+/* Reserve every 2 MiB block of a node as a huge page of its pool, nr_hugepages,
+ * until the end: nothing is touched and hardly anything reclaimed. */
+void take_all_blocks(const char *pool);
+
 /* A cgroup for this program, gone at the end; the path is the caller's. Its
  * memory nodes are mems, and can be written again. */
 char *cpuset_create(const char *mems);
@@ -121,6 +125,9 @@ long move(const struct target *target, char *at, size_t step_bytes, size_t n,
 /* The same for pages of any address. */
 long move_list(pid_t pid, void **pages, size_t n, int node, int *status,
 	       int flags);
+
+/* The same without nodes: asks, moves nothing. */
+long query_list(pid_t pid, void **pages, size_t n, int *status);
 
 /* Where the page is: node or -errno. */
 int node_of(const struct target *target, char *at);

@@ -136,9 +136,19 @@ xml_max_memory() {
 	printf "  <maxMemory slots='8' unit='MiB'>%s</maxMemory>\n" "$maxmem"
 }
 
+xml_qemu_arguments() {
+	local word
+	[ -n "$qemu" ] || return 0
+	printf '  <qemu:commandline>\n'
+	for word in $qemu; do
+		printf "    <qemu:arg value='%s'/>\n" "$word"
+	done
+	printf '  </qemu:commandline>\n'
+}
+
 guest_xml() {
 	cat <<-END
-		<domain type='kvm'>
+		<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 		  <name>$name</name>
 		$(xml_max_memory)
 		  <memory unit='MiB'>$mem</memory>
@@ -164,6 +174,7 @@ guest_xml() {
 		    <serial type='file'><source path='$(guest_serial "$name")'/></serial>
 		    <memballoon model='none'/>
 		  </devices>
+		$(xml_qemu_arguments)
 		</domain>
 	END
 }
@@ -173,19 +184,27 @@ guest_xml() {
 #   machine=pc|q35 (pc)  pin=NODE (all vCPUs and the emulator from the start)
 #   backing=anon|memfd (anon)  hugepages=KIB (none)  numatune=MODE:NODES (none)
 #   maxmem=MiB (none; room for memory hotplug)  probe="probe.idle …" (none)
+#   qemu="ARGUMENT…" (none; more words for QEMU's command line)
 guest_define() {
 	local name=$1 mem=1024 vcpus=2 cells=1 machine=pc pin='' backing=anon
-	local hugepages='' numatune='' maxmem='' probe='' pair
+	local hugepages='' numatune='' maxmem='' probe='' qemu='' pair
 	shift
 	for pair in "$@"; do
 		case ${pair%%=*} in
-		mem | vcpus | cells | machine | pin | backing | hugepages | numatune | maxmem | probe)
+		mem | vcpus | cells | machine | pin | backing | hugepages | numatune | maxmem | probe | qemu)
 			local "${pair%%=*}=${pair#*=}"
 			;;
 		*) fail "guest_define does not know $pair" ;;
 		esac
 	done
 	guest_xml | grep -v '^$' >"$LAB_OUT/$name.xml"
+}
+
+# small_guest NAME [KEY=VALUE]...: one vCPU and some 120 MiB in use, on node 0:
+# quickly started and quickly moved.
+small_guest() {
+	guest_define "$1" mem=256 vcpus=1 pin=0 \
+		probe='probe.busy=20 probe.pages=12000' "${@:2}"
 }
 
 # Starts a defined guest; it is transient and leaves nothing in libvirt.
@@ -203,6 +222,17 @@ guest_is_ready() {
 
 guest_is_ready_or_dead() {
 	grep -qE 'probe ready|probe failed|Kernel panic' "$(guest_serial "$1")"
+}
+
+# guests_start NAME...: starts defined guests and waits until all are ready.
+guests_start() {
+	local name
+	for name in "$@"; do
+		guest_start "$name"
+	done
+	for name in "$@"; do
+		guest_wait_ready "$name" 120
+	done
 }
 
 # guest_wait_ready NAME [SECONDS]: until the probe has filled its memory.
@@ -325,6 +355,28 @@ stop_vmnumad() {
 	wait "$VMNUMAD_PID" || fail "vmnumad ended with status $?"
 }
 
+# start_vmnumad with a configuration, from standard input.
+start_vmnumad_with() {
+	cat >"$LAB_OUT/vmnumad.conf"
+	start_vmnumad --config "$LAB_OUT/vmnumad.conf"
+}
+
+# vmnumad_has_said TEXT: in its log.
+vmnumad_has_said() {
+	grep -qF -- "$1" "$LAB_OUT/vmnumad.log"
+}
+
+# expect STATUS TEXT COMMAND...: the command ends with that status and its
+# output holds the text.
+expect() {
+	local want=$1 text=$2 got=0 out
+	shift 2
+	out=$("$@" 2>&1) || got=$?
+	note "$* -> $got: $(head -n 1 <<<"$out")"
+	[ "$got" = "$want" ] || fail "it ended with $got, not $want: $out"
+	[[ $out == *"$text"* ]] || fail "it does not say \"$text\": $out"
+}
+
 # json FILTER: what jq's filter finds in an answer of vmnumactl --json.
 json() {
 	jq -r "$1"
@@ -333,6 +385,49 @@ json() {
 # True once the daemon has counted the guest's memory.
 vmnumad_knows() {
 	[ "$(vmnumactl --json show "$1" | json '.guests[0].cells | length')" -gt 0 ]
+}
+
+# wait_vmnumad_knows NAME...: until it has counted the memory of each.
+wait_vmnumad_knows() {
+	local name
+	for name in "$@"; do
+		wait_until 120 vmnumad_knows "$name" || fail "vmnumad has no map of $name"
+	done
+}
+
+# rebalance_slowly NAME NODE BYTES_PER_S: starts a job, prints its number.
+rebalance_slowly() {
+	vmnumactl --json rebalance "$1" --to "$2" --rate "$3" --no-wait | json .job
+}
+
+# job_says JOB FILTER: what jq's filter finds in a job, whatever became of it.
+job_says() {
+	{ vmnumactl --json job "$1" || true; } | json "$2"
+}
+
+# job_is JOB RESULT
+job_is() {
+	[ "$(job_says "$1" .result)" = "$2" ]
+}
+
+job_has_ended() {
+	! job_is "$1" running
+}
+
+job_has_moved_some() {
+	[ "$(job_says "$1" .bytes_moved)" -gt $((8 << 20)) ]
+}
+
+# Waits until a job is in the midst of its work.
+job_wait_midst() {
+	wait_until 60 job_has_moved_some "$1" || fail "job $1 moves nothing"
+	job_is "$1" running || fail "job $1 is too fast to be looked at"
+}
+
+# Every byte in the scope of an ended job is accounted for, once.
+job_must_add_up() {
+	[ "$(job_says "$1" '.bytes_moved + .bytes_already + ([.residue[].bytes] | add // 0) == .bytes_scope')" = true ] ||
+		fail "the sums of job $1 are wrong: $(job_says "$1" '{bytes_scope, bytes_moved, bytes_already, residue} | tostring')"
 }
 
 no_job_is_running() {

@@ -10,7 +10,8 @@
  * Kernel command line: probe.percent=N (of MemTotal, default 75),
  * probe.pages=N (in place of percent), probe.threads=N, probe.idle (fill, then
  * only sleep), probe.busy=PERCENT (of the time that each thread touches pages;
- * default 100; less leaves the host time for other work).
+ * default 100; less leaves the host time for other work), probe.period_ms=N (a
+ * line every N milliseconds in place of every second, 50 or more).
  */
 #define _GNU_SOURCE
 
@@ -28,14 +29,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE_BYTES   4096
-#define PAGE_WORDS   (PAGE_BYTES / sizeof(uint64_t))
-#define STRIDE_WORDS 64 /* every touch rewrites one word in so many */
-#define WHOLE_EVERY  16 /* one touch in so many checks the whole page */
-#define MAX_THREADS  256
-#define NS_PER_SEC   1000000000ull
-#define NS_PER_MS    1000000ull
-#define PERIOD_NS    (20 * NS_PER_MS)
+#define PAGE_BYTES    4096
+#define PAGE_WORDS    (PAGE_BYTES / sizeof(uint64_t))
+#define STRIDE_WORDS  64 /* every touch rewrites one word in so many */
+#define WHOLE_EVERY   16 /* one touch in so many checks the whole page */
+#define MAX_THREADS   256
+#define NS_PER_SEC    1000000000ull
+#define NS_PER_MS     1000000ull
+#define PERIOD_NS     (20 * NS_PER_MS)
+#define MIN_PERIOD_MS 50 /* a line takes the serial console some time */
 
 /* What the kernel command line asks for. */
 struct settings {
@@ -43,6 +45,7 @@ struct settings {
 	uint64_t pages; /* 4 KiB pages to fill, 0 if not given */
 	uint64_t threads; /* touching threads, 0 for one per vCPU */
 	uint64_t busy_percent; /* of the time, 100 never sleeps */
+	uint64_t period_ms; /* from one line to the next */
 	int idle; /* fill, then touch nothing */
 };
 
@@ -240,21 +243,24 @@ static void report(struct toucher *touchers, uint64_t n, uint64_t start_ns,
 		if (last && now > last && now - last > gap)
 			gap = now - last;
 	}
-	say("probe t=%llu touches=%llu longest_gap_ms=%llu wrong=%llu ms=%llu\n",
+	say("probe t=%llu touches=%llu longest_gap_ms=%llu wrong=%llu ms=%llu "
+	    "at_ms=%llu\n",
 	    (unsigned long long)((now - start_ns) / NS_PER_SEC),
 	    (unsigned long long)(touches - *touches_before),
 	    (unsigned long long)(gap / NS_PER_MS), (unsigned long long)wrong,
-	    (unsigned long long)(interval_ns / NS_PER_MS));
+	    (unsigned long long)(interval_ns / NS_PER_MS),
+	    (unsigned long long)(now / NS_PER_MS));
 	*touches_before = touches;
 }
 
-static void report_for_ever(struct toucher *touchers, uint64_t n)
+static void report_for_ever(struct toucher *touchers, uint64_t n,
+			    uint64_t period_ns)
 {
 	uint64_t start = now_ns(), last = start, next = start, touches = 0, now;
 	struct timespec at;
 
 	for (;;) {
-		next += NS_PER_SEC;
+		next += period_ns;
 		at.tv_sec = (time_t)(next / NS_PER_SEC);
 		at.tv_nsec = (long)(next % NS_PER_SEC);
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
@@ -262,7 +268,7 @@ static void report_for_ever(struct toucher *touchers, uint64_t n)
 		report(touchers, n, start, now - last, &touches);
 		last = now;
 		/* A guest that stood still does not then print many lines. */
-		if (now > next + NS_PER_SEC)
+		if (now > next + period_ns)
 			next = now;
 	}
 }
@@ -293,6 +299,8 @@ static void read_settings(struct settings *settings)
 			settings->threads = strtoull(word + 14, NULL, 0);
 		else if (!strncmp(word, "probe.busy=", 11))
 			settings->busy_percent = strtoull(word + 11, NULL, 0);
+		else if (!strncmp(word, "probe.period_ms=", 16))
+			settings->period_ms = strtoull(word + 16, NULL, 0);
 		else if (!strcmp(word, "probe.idle"))
 			settings->idle = 1;
 	}
@@ -332,6 +340,8 @@ static void prepare(struct probe *probe, const struct settings *settings)
 	if (probe->n_threads > MAX_THREADS)
 		probe->n_threads = MAX_THREADS;
 	probe->busy_ns = PERIOD_NS * settings->busy_percent / 100;
+	if (settings->period_ms < MIN_PERIOD_MS)
+		die("probe.period_ms is too small");
 	if (probe->pages < probe->n_threads)
 		die("fewer pages than threads");
 	probe->buffer = map_bytes(probe->pages * PAGE_BYTES);
@@ -366,7 +376,9 @@ int main(void)
 {
 	static struct toucher touchers[MAX_THREADS];
 	static struct probe probe;
-	struct settings settings = { .percent = 75, .busy_percent = 100 };
+	struct settings settings = { .percent = 75,
+				     .busy_percent = 100,
+				     .period_ms = 1000 };
 
 	mount("proc", "/proc", "proc", 0, NULL);
 	read_settings(&settings);
@@ -379,6 +391,7 @@ int main(void)
 		start_touchers(&probe, touchers);
 	say("probe ready bytes=%llu\n",
 	    (unsigned long long)(probe.pages * PAGE_BYTES));
-	report_for_ever(touchers, settings.idle ? 0 : probe.n_threads);
+	report_for_ever(touchers, settings.idle ? 0 : probe.n_threads,
+			settings.period_ms * NS_PER_MS);
 	return 0;
 }

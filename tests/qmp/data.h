@@ -31,4 +31,22 @@ static inline char *read_data(const char *name, size_t *ret_len)
 	return text;
 }
 
+/* Runs n tests as the suite called name; returns main's status. */
+static inline int run_tests(const char *name, const TTest *const *tests,
+			    size_t n)
+{
+	TCase *cases = tcase_create(name);
+	Suite *suite = suite_create(name);
+	SRunner *runner = srunner_create(suite);
+	int n_failed;
+
+	suite_add_tcase(suite, cases);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(cases, tests[i]);
+	srunner_run_all(runner, CK_ENV);
+	n_failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return n_failed != 0;
+}
+
 #endif

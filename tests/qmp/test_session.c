@@ -470,36 +470,27 @@ END_TEST
 
 int main(void)
 {
-	TCase *cases = tcase_create("session");
-	Suite *suite = suite_create("qmp/session");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {
+		commands_go_one_at_a_time_in_the_order_submitted,
+		a_command_may_be_submitted_before_the_greeting,
+		a_conversation_cut_anywhere_ends_the_same,
+		captured_bytes_of_a_real_monitor_are_understood,
+		no_greeting_in_three_seconds_is_a_busy_monitor,
+		a_drip_of_single_bytes_does_not_extend_a_deadline,
+		death_ends_every_command_once_and_stays,
+		an_error_reply_ends_its_command_only,
+		refused_negotiation_ends_the_session,
+		replies_to_other_clients_are_dropped,
+		what_comes_out_of_turn_ends_the_session,
+		nothing_but_a_greeting_may_come_first,
+		a_line_of_over_a_mebibyte_ends_the_session,
+		two_hundred_events_at_once_and_a_hundred_a_second_are_fine,
+		floods_of_any_kind_end_the_session,
+		large_events_cost_more,
+		events_not_taken_end_the_session,
+		the_queue_of_commands_is_bounded,
+		finish_frees_what_nobody_took,
+	};
 
-	suite_add_tcase(suite, cases);
-	tcase_add_test(cases, commands_go_one_at_a_time_in_the_order_submitted);
-	tcase_add_test(cases, a_command_may_be_submitted_before_the_greeting);
-	tcase_add_test(cases, a_conversation_cut_anywhere_ends_the_same);
-	tcase_add_test(cases, captured_bytes_of_a_real_monitor_are_understood);
-	tcase_add_test(cases, no_greeting_in_three_seconds_is_a_busy_monitor);
-	tcase_add_test(cases,
-		       a_drip_of_single_bytes_does_not_extend_a_deadline);
-	tcase_add_test(cases, death_ends_every_command_once_and_stays);
-	tcase_add_test(cases, an_error_reply_ends_its_command_only);
-	tcase_add_test(cases, refused_negotiation_ends_the_session);
-	tcase_add_test(cases, replies_to_other_clients_are_dropped);
-	tcase_add_test(cases, what_comes_out_of_turn_ends_the_session);
-	tcase_add_test(cases, nothing_but_a_greeting_may_come_first);
-	tcase_add_test(cases, a_line_of_over_a_mebibyte_ends_the_session);
-	tcase_add_test(
-		cases,
-		two_hundred_events_at_once_and_a_hundred_a_second_are_fine);
-	tcase_add_test(cases, floods_of_any_kind_end_the_session);
-	tcase_add_test(cases, large_events_cost_more);
-	tcase_add_test(cases, events_not_taken_end_the_session);
-	tcase_add_test(cases, the_queue_of_commands_is_bounded);
-	tcase_add_test(cases, finish_frees_what_nobody_took);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests("qmp/session", tests, COUNT(tests));
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 #
 # What the rules share: which files are ours. Sourced with $root set to the
 # source root. Builds, caches and git's own files are none of ours.
@@ -7,7 +7,7 @@
 # our_files [FIND-EXPRESSION...]: paths relative to the root, sorted.
 our_files() {
 	(
-		cd "$root"
+		cd "$root" || exit
 		find . \( -name .git -o -name 'build*' -type d \) -prune -o \
 			-type f \( "${@:--true}" \) -print
 	) | sed 's|^\./||' | LC_ALL=C sort

@@ -209,6 +209,8 @@ static void on_inspected(void *arg, struct inspection *i)
 	struct guest *guest = arg;
 	uint64_t now_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
 	bool has_asked_map = i->map == NULL;
+	/* an old map that could not be renewed stays in use, for a while */
+	bool lacks_map = has_asked_map ? !i->built.map : *i->why.text != 0;
 
 	guest->inspection = NULL;
 	guest->is_denied = i->measure_err == -EPERM || i->err == -EPERM;
@@ -217,8 +219,7 @@ static void on_inspected(void *arg, struct inspection *i)
 			take_map(guest, i);
 		guest_take_measure(guest, i);
 	}
-	if (i->err < 0 || (has_asked_map && !guest->built.map) ||
-	    guest->is_denied) {
+	if (i->err < 0 || lacks_map || guest->is_denied) {
 		if (!*i->why.text)
 			why_set(&i->why, "its memory cannot be looked at");
 		if (guest->failures == 0)
@@ -279,10 +280,13 @@ static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
 
 void guest_pursue(struct guest *guest, uint64_t now_ns)
 {
-	if (now_ns < guest->retry_ns || guest_mode(guest, NULL) == MODE_OFF)
+	if (now_ns < guest->retry_ns)
 		return;
+	/* in mode off too: its name and its mode come from there */
 	if (guest->wants_domain && !guest->is_fetching)
 		fetch(guest);
+	if (guest_mode(guest, NULL) == MODE_OFF)
+		return;
 	if (is_measure_old(guest, now_ns))
 		guest->wants_measure = true;
 	if (guest->has_domain && guest->state != VIRT_STATE_OFF &&

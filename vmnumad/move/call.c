@@ -97,10 +97,11 @@ static void judge_mixed(struct call *call, const struct sys *sys, pid_t pid)
 {
 	int *now = call->nodes; /* not needed any more: holds the answers */
 	size_t untried;
+	int err;
 
-	if (sys->ops->pages_where(sys->self, pid, call->pages, call->n, now) <
-	    0) {
-		call->verdict = CALL_PROCESS_GONE;
+	err = sys->ops->pages_where(sys->self, pid, call->pages, call->n, now);
+	if (err < 0) {
+		call->verdict = verdict_of_call(err);
 		for (size_t i = 0; i < call->n; i++)
 			call->verdicts[i] = VERDICT_STOPPED;
 		return;

@@ -87,6 +87,15 @@ static int classify_by_scan(struct classify *c, struct hva start, size_t n,
 	return 0;
 }
 
+/* Frame numbers read as 0 without CAP_SYS_ADMIN. */
+static bool has_frames(const uint64_t *entries)
+{
+	for (size_t i = 0; i < PAGES_PER_2M; i++)
+		if (entries[i] & PAGEMAP_PRESENT)
+			return entries[i] & PAGEMAP_PFN_MASK;
+	return true;
+}
+
 /* One aligned block of 512 entries: is it one huge page, nothing, or else? */
 static enum block_kind kind_of_entries(struct classify *c,
 				       const uint64_t *entries)
@@ -132,6 +141,8 @@ static int classify_by_pagemap(struct classify *c, struct hva start, size_t n,
 					       block, PAGES_PER_2M, entries);
 		if (err < 0)
 			return err;
+		if (!has_frames(entries))
+			return -EPERM;
 		kinds[i] = kind_of_entries(c, entries);
 	}
 	return 0;

@@ -22,7 +22,7 @@ struct berth {
 	uint64_t wake_ns; /* not to be stepped before */
 	uint64_t served_ns; /* last stepped */
 	unsigned int n_steppers; /* threads in job_step() now */
-	bool is_woken; /* crew_wake came while it was stepped */
+	uint64_t news; /* counts what makes an older wait void */
 	bool has_ended; /* waits for the last stepper to come out */
 };
 
@@ -115,27 +115,35 @@ static void deliver(void *arg)
 	free(berth);
 }
 
+/* Whatever another lane, or this one before, found to wait for. */
+static void step_soon(struct berth *berth)
+{
+	berth->wake_ns = 0;
+	berth->news++;
+}
+
 /* With the lock held; it is released while the job is stepped. */
 static void serve(struct crew *crew, struct berth *berth, struct call *call,
 		  uint64_t now_ns)
 {
-	uint64_t wake_ns = 0;
+	uint64_t wake_ns = 0, news = berth->news;
 	enum job_turn turn;
 
 	berth->n_steppers++;
-	berth->is_woken = false;
 	berth->served_ns = now_ns;
 	pthread_mutex_unlock(&crew->lock);
 	turn = job_step(berth->job, call, &wake_ns);
 	pthread_mutex_lock(&crew->lock);
 	berth->n_steppers--;
 
+	if (turn == JOB_CALLED)
+		charge_call(crew, crew->sys.ops->now_ns(crew->sys.self));
 	if (turn == JOB_ENDED)
 		berth->has_ended = true;
-	else if (turn == JOB_WAIT && !berth->is_woken)
+	else if (turn != JOB_WAIT)
+		step_soon(berth);
+	else if (berth->news == news)
 		berth->wake_ns = wake_ns;
-	else if (turn == JOB_CALLED)
-		charge_call(crew, crew->sys.ops->now_ns(crew->sys.self));
 	if (berth->has_ended && berth->n_steppers == 0 && !crew->is_ending) {
 		forget(crew, berth);
 		loop_post(crew->loop, deliver, berth);
@@ -244,10 +252,8 @@ void crew_wake(struct crew *crew, struct job *job)
 {
 	pthread_mutex_lock(&crew->lock);
 	for (struct berth *b = crew->first; b; b = b->next)
-		if (b->job == job) {
-			b->wake_ns = 0;
-			b->is_woken = true;
-		}
+		if (b->job == job)
+			step_soon(b);
 	pthread_cond_broadcast(&crew->changed);
 	pthread_mutex_unlock(&crew->lock);
 }

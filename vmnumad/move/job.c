@@ -57,10 +57,12 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	pace_init(&job->pace, &spec->pace);
 	job->room.reserve_bytes = spec->reserve_bytes;
 	ledger_init(&job->ledger);
+	ledger_init(&job->known);
 	job->receipt.planned_bytes = spec->planned_bytes;
 	job->receipt.scope_bytes = scope_bytes(job);
 	job->receipt.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
 	job->published = job->receipt;
+	job_begin_pass(job);
 	return job;
 }
 
@@ -70,9 +72,11 @@ void job_destroy(struct job *job)
 		return;
 	if (job->has_scan)
 		scan_finish(&job->scan);
+	feel_finish(&job->feel);
 	identity_close(&job->sys, &job->identity);
 	guest_map_unref(job->map);
 	ledger_finish(&job->ledger);
+	ledger_finish(&job->known);
 	pthread_mutex_destroy(&job->lock);
 	pthread_mutex_destroy(&job->published_lock);
 	free(job->routes);
@@ -86,10 +90,11 @@ static void begin(struct job *job, uint64_t now_ns)
 {
 	scan_init(&job->scan, &job->sys, job->identity.pid);
 	job->has_scan = true;
+	if (job_lanes(job) == 1)
+		feel_init(&job->feel, &job->sys, job->identity.pid);
 	room_init(&job->room, &job->sys, job->room.reserve_bytes);
-	job->splits_before = room_vmstat(&job->sys, "thp_migration_split");
+	job->counters = room_counters_read(&job->sys);
 	job->receipt.started_ns = now_ns;
-	job_begin_pass(job);
 }
 
 /* The receipt's sums, from the books of the pass. */
@@ -119,6 +124,19 @@ static void publish(struct job *job, bool with_counts)
 	pthread_mutex_unlock(&job->published_lock);
 }
 
+/* The end comes in the middle of a pass. The first one's books are as whole as
+ * any; in a later pass those of the pass before stand. */
+static void close_books(struct job *job)
+{
+	if (job->pass == 0) {
+		sum_receipt(job);
+		return;
+	}
+	ledger_finish(&job->ledger);
+	job->ledger = job->known;
+	ledger_init(&job->known);
+}
+
 /* What waits or was not looked at yet goes to one class. */
 static void class_untried(struct job *job, enum residue residue)
 {
@@ -145,8 +163,7 @@ static enum job_turn end(struct job *job, enum job_result result,
 
 static enum job_turn end_gone(struct job *job, uint64_t now_ns)
 {
-	if (job->pass == 0)
-		sum_receipt(job);
+	close_books(job);
 	class_untried(job, RESIDUE_GONE);
 	why_set(&job->receipt.why, "the guest has ended");
 	return end(job, JOB_FAILED, now_ns);
@@ -159,8 +176,7 @@ static enum job_turn end_cancelled(struct job *job, uint64_t now_ns,
 		*ret_wake_ns = now_ns + JOB_LANE_WAIT_NS;
 		return JOB_WAIT;
 	}
-	if (job->pass == 0)
-		sum_receipt(job);
+	close_books(job);
 	job->receipt.why = job->cancel_why;
 	return end(job, JOB_CANCELLED, now_ns);
 }
@@ -186,8 +202,7 @@ static enum job_turn end_error(struct job *job, int err, uint64_t now_ns)
 {
 	if (err == -ESRCH || err == -EINVAL)
 		return end_gone(job, now_ns);
-	if (job->pass == 0)
-		sum_receipt(job);
+	close_books(job);
 	class_untried(job, RESIDUE_DENIED);
 	why_set(&job->receipt.why,
 		"the kernel does not say where the guest's "
@@ -217,8 +232,9 @@ static enum job_turn wait_turn(struct job *job, uint64_t wake_ns,
 {
 	job->receipt.phase = PHASE_RETRY;
 	for (int node = 0; node < NODES_MAX; node++)
-		if (job->targets[node].wait_since_ns)
-			job->receipt.phase = PHASE_ROOM;
+		for (int kind = 0; kind < KIND_COUNT; kind++)
+			if (job->targets[node][kind].wait_since_ns)
+				job->receipt.phase = PHASE_ROOM;
 	publish(job, job->pass == 0);
 	return JOB_WAIT;
 }
@@ -233,7 +249,7 @@ static enum job_turn choose(struct job *job, struct call *call,
 
 	if (job->receipt.phase == PHASE_ENDED)
 		return JOB_ENDED;
-	if (identity_poll(&job->sys, &job->identity) < 0)
+	if (job->is_gone || identity_poll(&job->sys, &job->identity) < 0)
 		return end_gone(job, now_ns);
 	if (atomic_load(&job->is_cancelled))
 		return end_cancelled(job, now_ns, ret_wake_ns);
@@ -262,24 +278,44 @@ static enum job_turn choose(struct job *job, struct call *call,
 	return end_pass(job, now_ns);
 }
 
+/* Make the call, unlocked; thousandths of it that vCPUs waited for a CPU. */
+static unsigned int make_call(struct job *job, struct call *call)
+{
+	feel_begin_call(&job->feel, job->sys.ops->now_ns(job->sys.self));
+	call_run(call, &job->sys, job->identity.pid);
+	return feel_end_call(&job->feel, call->start_ns + call->took_ns);
+}
+
+/* The room that a call takes is not free for the next one. */
+static void note_in_flight(struct job *job, const struct call *call,
+			   bool is_starting)
+{
+	uint64_t *bytes = &job->in_flight_bytes[call->to];
+
+	job->in_flight += is_starting ? 1 : -1;
+	*bytes = is_starting ? *bytes + call->bytes : *bytes - call->bytes;
+}
+
 enum job_turn job_step(struct job *job, struct call *call,
 		       uint64_t *ret_wake_ns)
 {
 	bool has_call = false;
+	unsigned int waited;
 	enum job_turn turn;
 
 	pthread_mutex_lock(&job->lock);
 	turn = choose(job, call, &has_call, ret_wake_ns);
 	if (has_call)
-		job->in_flight++;
+		note_in_flight(job, call, true);
 	pthread_mutex_unlock(&job->lock);
 	if (!has_call)
 		return turn;
 
-	call_run(call, &job->sys, job->identity.pid);
+	waited = make_call(job, call);
 
 	pthread_mutex_lock(&job->lock);
-	job->in_flight--;
+	note_in_flight(job, call, false);
+	pace_note_wait(&job->pace, waited);
 	if (job->receipt.phase != PHASE_ENDED &&
 	    identity_poll(&job->sys, &job->identity) == 0) {
 		job_settle(job, call, job->sys.ops->now_ns(job->sys.self));

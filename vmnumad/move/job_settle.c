@@ -42,11 +42,28 @@ void job_begin_pass(struct job *job)
 	job->next_huge = 0;
 	job->next_small = 0;
 	job->pass_moved_bytes = 0;
+	ledger_finish(&job->known);
+	job->known = job->ledger;
+	ledger_init(&job->ledger);
 	job->tally = (struct tally) { 0 };
 	job->tally.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
 	for (size_t i = 0; i < job->n_cells; i++)
 		memset(job->cells[i].after_bytes, 0,
 		       sizeof(job->cells[i].after_bytes));
+}
+
+enum page_kind job_page_kind(const struct region *region,
+			     const struct folio *folio)
+{
+	if (region->page_bytes > PAGE_4K_BYTES)
+		return KIND_HUGETLB;
+	return folio->pages > 1 || folio->is_guess ? KIND_THP : KIND_SMALL;
+}
+
+struct target *job_target(struct job *job, const struct region *region,
+			  const struct folio *folio)
+{
+	return &job->targets[folio->to][job_page_kind(region, folio)];
 }
 
 enum residue job_waiting_class(const struct folio *folio)
@@ -183,15 +200,14 @@ static void book_strike(struct job *job, const struct region *region,
 		  now_ns + strike_wait_ns[folio.strikes - 1]);
 }
 
-static void book_folio(struct job *job, const struct call *call, size_t i,
+static void book_folio(struct job *job, const struct call *call,
+		       struct folio folio, enum verdict verdict,
 		       uint64_t now_ns)
 {
 	const struct region *region = call->region;
-	struct folio folio = call->folios[i];
 	enum residue was = job_waiting_class(&folio);
 
-	folio.to = (int8_t)call->to;
-	switch (call->verdicts[i]) {
+	switch (verdict) {
 	case VERDICT_MOVED:
 		book_moved(job, call, folio_bytes(&folio), folio.node, was);
 		return;
@@ -219,42 +235,88 @@ static void book_folio(struct job *job, const struct call *call, size_t i,
 	}
 }
 
-static void close_target(struct job *job, int node, enum residue residue)
+/*
+ * Book what became of a folio. When nothing moved of what was taken for one
+ * huge page, the answer is its first page's: the rest is tried by itself, and
+ * shows whether the guess was right.
+ */
+static void book_answer(struct job *job, const struct call *call, size_t i,
+			uint64_t now_ns)
 {
-	job->targets[node].is_closed = true;
-	job->targets[node].closed_as = residue;
+	enum verdict verdict = call->verdicts[i];
+	struct folio folio = call->folios[i];
+	struct folio rest = folio;
+	bool is_of_head = verdict == VERDICT_ABSENT ||
+			  verdict == VERDICT_STRIKE ||
+			  verdict == VERDICT_SHARED;
+
+	folio.to = (int8_t)call->to;
+	if (folio.is_guess && folio.pages == PAGES_PER_2M && is_of_head) {
+		rest.to = folio.to;
+		rest.at.v += PAGE_4K_BYTES;
+		rest.pages--;
+		try_again(job, call->region, &rest, job_waiting_class(&rest),
+			  now_ns);
+		folio.pages = 1;
+	}
+	book_folio(job, call, folio, verdict, now_ns);
+}
+
+static void close_target(struct target *target, enum residue residue)
+{
+	if (target->is_closed)
+		return;
+	target->is_closed = true;
+	target->closed_as = residue;
+	target->wait_since_ns = 0;
+}
+
+/* For pages of any kind. */
+static void close_node(struct job *job, int node, enum residue residue)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		close_target(&job->targets[node][kind], residue);
 }
 
 static void close_all(struct job *job, enum residue residue)
 {
 	for (int node = 0; node < NODES_MAX; node++)
-		if (!job->targets[node].is_closed)
-			close_target(job, node, residue);
+		close_node(job, node, residue);
+}
+
+/* The target of a call, for pages of the kind that it had. */
+static struct target *call_target(struct job *job, const struct call *call)
+{
+	enum page_kind kind = job_page_kind(call->region, &call->folios[0]);
+
+	return &job->targets[call->to][kind];
 }
 
 /* What the call as a whole says of its target, or of all of them. */
 static void judge_target(struct job *job, const struct call *call,
 			 uint64_t now_ns)
 {
-	struct target *target = &job->targets[call->to];
+	struct target *target = call_target(job, call);
 
 	switch (call->verdict) {
 	case CALL_CLEAN:
 	case CALL_MIXED:
-	case CALL_PROCESS_GONE: /* the step finds the guest dead */
+		return;
+	case CALL_PROCESS_GONE: /* also when only its first thread has ended */
+		job->is_gone = true;
 		return;
 	case CALL_NOMEM: /* as if the gate had said so; it gives up in time */
 		if (target->wait_since_ns == 0)
 			target->wait_since_ns = now_ns;
 		target->next_check_ns = now_ns + NS_PER_S;
 		if (now_ns - target->wait_since_ns >= job->room_wait_ns)
-			close_target(job, call->to, RESIDUE_NOMEM);
+			close_target(target, RESIDUE_NOMEM);
 		return;
 	case CALL_NODE_GONE:
-		close_target(job, call->to, RESIDUE_NOMEM);
+		close_node(job, call->to, RESIDUE_NOMEM);
 		break;
 	case CALL_CPUSET:
-		close_target(job, call->to, RESIDUE_CPUSET);
+		close_node(job, call->to, RESIDUE_CPUSET);
 		break;
 	case CALL_DENIED:
 		if (call->all) {
@@ -273,20 +335,24 @@ static void judge_target(struct job *job, const struct call *call,
 }
 
 /* Does this memory move at all? Only first tries count: what is tried again
- * is expected to fail. */
+ * is expected to fail. And only calls that failed for the most part: one that
+ * the kernel broke off early says little. */
 static void judge_success(struct job *job, const struct call *call)
 {
-	bool has_moved = false, has_failed = false;
+	bool has_moved = false;
+	size_t n_failed = 0;
 
 	for (size_t i = 0; i < call->n; i++) {
 		has_moved |= call->verdicts[i] == VERDICT_MOVED;
-		has_failed |= call->verdicts[i] == VERDICT_STRIKE &&
-			      call->folios[i].strikes == 0;
+		n_failed += call->verdicts[i] == VERDICT_STRIKE &&
+			    call->folios[i].strikes == 0;
 	}
-	if (has_moved)
+	if (has_moved) {
 		job->fruitless = 0;
-	else if (has_failed)
+		call_target(job, call)->wait_since_ns = 0;
+	} else if (n_failed > call->n / 2) {
 		job->fruitless++;
+	}
 	if (job->fruitless < FRUITLESS_MAX)
 		return;
 	close_all(job, RESIDUE_PINNED);
@@ -294,20 +360,30 @@ static void judge_success(struct job *job, const struct call *call)
 		"its memory is held by a device or another long-term user");
 }
 
-/* A call that failed with huge pages may have split them (Linux 6.3 and later,
- * when the target has no free 2 MiB block): then no more of them go there. */
-static void judge_splits(struct job *job, const struct call *call)
+/*
+ * What the call cost the host. A call that failed with huge pages may have
+ * split them (Linux 6.3 and later, when the target has no free 2 MiB block):
+ * then no more of them go there. Reclaim means that the target is fuller than
+ * it said: wait as for room.
+ */
+static void judge_costs(struct job *job, const struct call *call,
+			uint64_t now_ns)
 {
-	uint64_t splits;
+	struct room_counters now = room_counters_read(&job->sys);
+	struct target *target = call_target(job, call);
+	uint64_t splits = now.thp_splits - job->counters.thp_splits;
+	bool is_huge = call->folios[0].pages > 1 &&
+		       call->region->page_bytes == PAGE_4K_BYTES;
 
-	if (call->verdict == CALL_CLEAN || call->folios[0].pages == 1 ||
-	    call->region->page_bytes > PAGE_4K_BYTES)
-		return;
-	splits = room_vmstat(&job->sys, "thp_migration_split") -
-		 job->splits_before;
-	if (splits > job->receipt.thp_splits)
-		close_target(job, call->to, RESIDUE_NOMEM);
-	job->receipt.thp_splits = splits;
+	if (call->verdict != CALL_CLEAN && is_huge && splits > 0) {
+		job->receipt.thp_splits += splits;
+		close_target(target, RESIDUE_NOMEM);
+	} else if (now.reclaim_pages > job->counters.reclaim_pages) {
+		if (target->wait_since_ns == 0)
+			target->wait_since_ns = now_ns;
+		target->next_check_ns = now_ns + NS_PER_S;
+	}
+	job->counters = now;
 }
 
 static void note_call(struct job *job, const struct call *call)
@@ -332,7 +408,7 @@ void job_settle(struct job *job, const struct call *call, uint64_t now_ns)
 	note_call(job, call);
 	judge_target(job, call, now_ns);
 	judge_success(job, call);
-	judge_splits(job, call);
+	judge_costs(job, call, now_ns);
 	for (size_t i = 0; i < call->n; i++)
-		book_folio(job, call, i, now_ns);
+		book_answer(job, call, i, now_ns);
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "move/feel.h"
 #include "move/job.h"
 #include "move/room.h"
 #include "move/scan.h"
@@ -42,7 +43,15 @@ struct rest {
 	int8_t to; /* where they shall go */
 };
 
-/* What is known of a node as a target. */
+/* Kinds of pages: each needs room of its own kind on a target. */
+enum page_kind {
+	KIND_SMALL, /* 4 KiB */
+	KIND_THP, /* transparent huge, or taken for it: a free 2 MiB block */
+	KIND_HUGETLB, /* a free page of the pool */
+	KIND_COUNT
+};
+
+/* What is known of a node as a target for one kind of pages. */
 struct target {
 	bool is_closed; /* nothing more is moved there by this job */
 	enum residue closed_as; /* class of what it would have got */
@@ -70,6 +79,8 @@ struct job {
 	struct cell_count *cells; /* owned: counts of this pass */
 	size_t n_cells; /* length of cells */
 	struct pace pace; /* when and how much */
+	struct feel feel; /* what the guest feels of it; touched by the one
+			   * stepper of a job with one lane, unlocked */
 	struct room room; /* gate on the targets */
 	struct scan scan; /* has its buffers only while the job runs */
 	bool has_scan; /* scan is initialised */
@@ -82,16 +93,19 @@ struct job {
 	size_t cap_retries; /* allocated */
 	struct rest rests[RESTS_MAX]; /* to be done before the next window */
 	size_t n_rests; /* filled */
-	struct target targets[NODES_MAX]; /* by node */
+	struct target targets[NODES_MAX][KIND_COUNT]; /* by node and kind */
 	struct tally tally; /* of this pass */
-	struct ledger ledger; /* of all passes */
+	struct ledger ledger; /* of this pass */
+	struct ledger known; /* of the pass before */
 	unsigned int pass; /* 0 is the first */
 	uint64_t pass_moved_bytes; /* in this pass */
 	uint64_t all_moved_bytes; /* in all passes */
 	unsigned int in_flight; /* calls being made now */
+	uint64_t in_flight_bytes[NODES_MAX]; /* of these, by target */
+	bool is_gone; /* the kernel says so, whatever the pidfd says */
 	unsigned int fruitless; /* calls in a row that moved nothing */
 	bool has_no_move_all; /* we lack the right to MPOL_MF_MOVE_ALL */
-	uint64_t splits_before; /* host's thp_migration_split at the start */
+	struct room_counters counters; /* host's, after the last call */
 	struct receipt receipt; /* working copy */
 
 	pthread_mutex_t published_lock; /* guards the rest; never held for
@@ -119,6 +133,13 @@ int job_take(struct job *job, struct call *call, uint64_t now_ns,
 	     enum take *ret_take, uint64_t *ret_wake_ns);
 
 /* job_settle.c ----------------------------------------------------------- */
+
+/* The target of a folio, as far as pages of its kind go. */
+struct target *job_target(struct job *job, const struct region *region,
+			  const struct folio *folio);
+
+enum page_kind job_page_kind(const struct region *region,
+			     const struct folio *folio);
 
 /* Book what a call did. */
 void job_settle(struct job *job, const struct call *call, uint64_t now_ns);

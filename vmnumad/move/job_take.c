@@ -41,24 +41,27 @@ static void route_folio(struct job *job, const struct cell_count *cell,
 	const struct region *region = job->window.region;
 	uint64_t bytes = folio->pages * PAGE_4K_BYTES;
 	struct gpa gpa = { region->gpa.v + (folio->at.v - region->hva.v) };
-	const struct ledger_range *known = ledger_find(&job->ledger, gpa);
+	const struct ledger_range *known = ledger_find(&job->known, gpa);
 	struct job_route *route;
+	struct target *target;
 
-	if (known) {
+	if (known && known->residue != RESIDUE_BUSY) {
 		job_leave(job, region, folio, RESIDUE_UNTRIED, known->residue);
 		return;
 	}
 	route = find_route(job, cell->cell, folio->node);
 	if (!route)
 		return; /* not part of the plan: stays untried */
-	if (job->targets[route->to].is_closed) {
+	folio->to = (int8_t)route->to;
+	target = job_target(job, region, folio);
+	if (target->is_closed) {
 		job_leave(job, region, folio, RESIDUE_UNTRIED,
-			  job->targets[route->to].closed_as);
+			  target->closed_as);
+		folio->to = NODE_NONE;
 		return;
 	}
 	if (route->bytes != UINT64_MAX)
 		route->bytes -= u64_min(route->bytes, bytes);
-	folio->to = (int8_t)route->to;
 }
 
 /* Book what a window showed and mark what has to move. */
@@ -145,13 +148,11 @@ static int scan_rest(struct job *job)
 	return 1;
 }
 
-/* True when nothing may go to the node just now. Its time to be asked again
+/* True when nothing may go to the target just now. Its time to be asked again
  * lowers *wake_ns. */
-static bool is_waiting(const struct job *job, int node, uint64_t now_ns,
+static bool is_waiting(const struct target *target, uint64_t now_ns,
 		       uint64_t *wake_ns)
 {
-	const struct target *target = &job->targets[node];
-
 	if (target->wait_since_ns == 0 || target->next_check_ns <= now_ns)
 		return false;
 	*wake_ns = u64_min(*wake_ns, target->next_check_ns);
@@ -159,10 +160,9 @@ static bool is_waiting(const struct job *job, int node, uint64_t now_ns,
 }
 
 /* No room on the target: wait, and in the end give up on it. */
-static void note_no_room(struct job *job, int node, uint64_t now_ns)
+static void note_no_room(const struct job *job, struct target *target,
+			 uint64_t now_ns)
 {
-	struct target *target = &job->targets[node];
-
 	if (target->wait_since_ns == 0)
 		target->wait_since_ns = now_ns;
 	target->next_check_ns = now_ns + ROOM_CHECK_NS;
@@ -178,21 +178,23 @@ static uint64_t call_limit_bytes(struct job *job, const struct region *region,
 				 const struct folio *first, uint64_t now_ns)
 {
 	bool huge = is_huge(first);
-	bool is_hugetlb = region->page_bytes > PAGE_4K_BYTES;
+	enum page_kind kind = job_page_kind(region, first);
 	uint64_t unit_bytes = huge ? PAGE_2M_BYTES : PAGE_4K_BYTES;
-	uint64_t page_bytes = is_hugetlb ? region->page_bytes : unit_bytes;
+	uint64_t page_bytes =
+		kind == KIND_THP ? PAGE_2M_BYTES : region->page_bytes;
+	uint64_t taken_bytes = job->in_flight_bytes[first->to];
 	uint64_t wanted_bytes = pace_call_pages(&job->pace, huge) * unit_bytes;
 	uint64_t allowed_bytes;
 
 	wanted_bytes = u64_max(wanted_bytes, page_bytes);
-	allowed_bytes = room_allow(&job->room, first->to, page_bytes,
-				   is_hugetlb, wanted_bytes);
-	if (allowed_bytes < page_bytes) {
-		note_no_room(job, first->to, now_ns);
+	allowed_bytes =
+		room_allow(&job->room, first->to, page_bytes,
+			   kind == KIND_HUGETLB, wanted_bytes + taken_bytes);
+	if (allowed_bytes < page_bytes + taken_bytes) {
+		note_no_room(job, job_target(job, region, first), now_ns);
 		return 0;
 	}
-	job->targets[first->to].wait_since_ns = 0;
-	return allowed_bytes;
+	return allowed_bytes - taken_bytes;
 }
 
 /* MPOL_MF_MOVE_ALL only for backings that others may map; never for anonymous
@@ -211,16 +213,18 @@ static size_t first_open(struct job *job, size_t from, bool huge,
 
 	for (size_t i = from; i < window->n_folios; i++) {
 		struct folio *folio = &window->folios[i];
+		const struct target *target;
 
 		if (folio->to == NODE_NONE || is_huge(folio) != huge)
 			continue;
-		if (job->targets[folio->to].is_closed) {
+		target = job_target(job, window->region, folio);
+		if (target->is_closed) {
 			job_leave(job, window->region, folio, RESIDUE_UNTRIED,
-				  job->targets[folio->to].closed_as);
+				  target->closed_as);
 			folio->to = NODE_NONE;
 			continue;
 		}
-		if (!is_waiting(job, folio->to, now_ns, wake_ns))
+		if (!is_waiting(target, now_ns, wake_ns))
 			return i;
 	}
 	return window->n_folios;
@@ -288,7 +292,8 @@ static size_t first_due(struct job *job, uint64_t now_ns, uint64_t *wake_ns)
 {
 	for (size_t i = 0; i < job->n_retries;) {
 		struct retry *retry = &job->retries[i];
-		struct target *target = &job->targets[retry->folio.to];
+		struct target *target =
+			job_target(job, retry->region, &retry->folio);
 
 		if (target->is_closed) {
 			job_leave(job, retry->region, &retry->folio,
@@ -298,7 +303,7 @@ static size_t first_due(struct job *job, uint64_t now_ns, uint64_t *wake_ns)
 			continue;
 		}
 		if (retry->due_ns <= now_ns &&
-		    !is_waiting(job, retry->folio.to, now_ns, wake_ns))
+		    !is_waiting(target, now_ns, wake_ns))
 			return i;
 		if (retry->due_ns > now_ns)
 			*wake_ns = u64_min(*wake_ns, retry->due_ns);

@@ -82,6 +82,24 @@ static void add_to_cell(struct measure *measure,
 	}
 }
 
+/* A huge page may reach over several slots. */
+static void add_to_slot(struct measure *measure, uint64_t gpa, uint64_t bytes,
+			int node)
+{
+	struct measure_slot *slot = find_slot(measure, gpa);
+	const struct measure_slot *last = &measure->slots[measure->n_slots - 1];
+
+	while (slot < last && gpa + bytes > slot[1].gpa.v) {
+		uint64_t part = slot[1].gpa.v - gpa;
+
+		slot->node_bytes[node] += part;
+		bytes -= part;
+		gpa += part;
+		slot++;
+	}
+	slot->node_bytes[node] += bytes;
+}
+
 static void add_to_slots(struct measure *measure,
 			 const struct scan_window *window)
 {
@@ -91,8 +109,8 @@ static void add_to_slots(struct measure *measure,
 		const struct folio *folio = &window->folios[i];
 		uint64_t gpa = region->gpa.v + (folio->at.v - region->hva.v);
 
-		find_slot(measure, gpa)->node_bytes[folio->node] +=
-			folio->pages * PAGE_4K_BYTES;
+		add_to_slot(measure, gpa, folio->pages * PAGE_4K_BYTES,
+			    folio->node);
 	}
 }
 

@@ -13,19 +13,31 @@
 #define SMALL_PER_CALL_MAX 16384
 #define SMALL_PER_CALL_MIN 64
 
-/* What a page costs before the first call was measured (Linux 6.1 on a server
- * of 2020: 10 GB/s huge, 3.7 GB/s small). Deliberately pessimistic by a factor
- * of four: the first call must not be the longest one. */
-#define HUGE_NS_PER_PAGE  800000.0
-#define SMALL_NS_PER_PAGE 4400.0
+/* The kernel unmaps so many small pages, then copies them (Linux 6.3,
+ * NR_MAX_BATCHED_MIGRATION). */
+#define SMALL_BATCH 512
+
+/* What a page costs before the first call was measured: far too much, so that
+ * the first call is a short one. Linux 6.1 on a server of 2020 takes 0.2 ms for
+ * a huge and 1.1 us for a small page. */
+#define HUGE_NS_PER_PAGE  8000000.0
+#define SMALL_NS_PER_PAGE 20000.0
 
 /* Weight of the newest measurement. */
-#define SMOOTHING 0.3
+#define SMOOTHING 0.4
+
+/* More waiting than this, in thousandths of the time, halves the share; less
+ * adds a step to it. */
+#define WAIT_TOO_MUCH 300
+#define DUTY_STEP     20
+#define DUTY_MIN      50
 
 struct pace_config pace_config_gentle(void)
 {
 	return (struct pace_config) {
-		.call_ns = 10 * NS_PER_MS,
+		.call_ns = 40 * NS_PER_MS,
+		.stall_ns = 10 * NS_PER_MS,
+		.huge_max = 32,
 		.duty = 200,
 		.lanes = 1,
 	};
@@ -34,7 +46,9 @@ struct pace_config pace_config_gentle(void)
 struct pace_config pace_config_hurry(void)
 {
 	return (struct pace_config) {
-		.call_ns = 200 * NS_PER_MS,
+		.call_ns = 400 * NS_PER_MS,
+		.stall_ns = 400 * NS_PER_MS,
+		.huge_max = HUGE_PER_CALL_MAX,
 		.duty = PACE_WHOLE,
 		.lanes = 2,
 	};
@@ -46,6 +60,7 @@ void pace_init(struct pace *pace, const struct pace_config *config)
 		.config = *config,
 		.huge_ns_per_page = HUGE_NS_PER_PAGE,
 		.small_ns_per_page = SMALL_NS_PER_PAGE,
+		.duty = config->duty,
 	};
 }
 
@@ -58,11 +73,15 @@ static unsigned int clamp(double value, unsigned int min, unsigned int max)
 
 unsigned int pace_call_pages(const struct pace *pace, bool is_huge)
 {
-	double call_ns = (double)pace->config.call_ns;
+	const struct pace_config *config = &pace->config;
+	double call_ns = (double)config->call_ns;
+	double stall_ns = (double)config->stall_ns;
 
 	if (is_huge)
 		return clamp(call_ns / pace->huge_ns_per_page, 1,
-			     HUGE_PER_CALL_MAX);
+			     config->huge_max);
+	if (stall_ns < SMALL_BATCH * pace->small_ns_per_page)
+		call_ns = stall_ns;
 	return clamp(call_ns / pace->small_ns_per_page, SMALL_PER_CALL_MIN,
 		     SMALL_PER_CALL_MAX);
 }
@@ -75,7 +94,7 @@ static uint64_t pause_ns(const struct pace *pace, uint64_t bytes,
 	const struct pace_config *config = &pace->config;
 	uint64_t rest_ns, rate_ns;
 
-	rest_ns = took_ns * (PACE_WHOLE - config->duty) / config->duty;
+	rest_ns = took_ns * (PACE_WHOLE - pace->duty) / pace->duty;
 	if (config->rate_bytes_per_s == 0)
 		return rest_ns;
 	rate_ns = (uint64_t)((double)bytes * NS_PER_S /
@@ -100,19 +119,22 @@ void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 	pace->next_ns = u64_max(pace->next_ns, next_ns);
 }
 
+void pace_note_wait(struct pace *pace, unsigned int waited)
+{
+	unsigned int most = pace->config.duty;
+	unsigned int least = most < DUTY_MIN ? most : DUTY_MIN;
+
+	if (most == PACE_WHOLE)
+		return;
+	if (waited > WAIT_TOO_MUCH)
+		pace->duty = pace->duty / 2 > least ? pace->duty / 2 : least;
+	else
+		pace->duty = pace->duty + DUTY_STEP < most
+				     ? pace->duty + DUTY_STEP
+				     : most;
+}
+
 uint64_t pace_next_ns(const struct pace *pace)
 {
 	return pace->next_ns;
-}
-
-double pace_expected_rate(const struct pace *pace, bool is_huge)
-{
-	double ns = is_huge ? pace->huge_ns_per_page : pace->small_ns_per_page;
-	double bytes = is_huge ? PAGE_2M_BYTES : PAGE_4K_BYTES;
-	double rate = bytes * NS_PER_S / ns * pace->config.duty / PACE_WHOLE;
-
-	if (pace->config.rate_bytes_per_s &&
-	    rate > (double)pace->config.rate_bytes_per_s)
-		rate = (double)pace->config.rate_bytes_per_s;
-	return rate;
 }

@@ -3,11 +3,15 @@
  * How much to move in one call, and when to make the next: the pace of a job,
  * set by what the guest feels. Pure arithmetic; the caller brings the clock.
  *
- * A vCPU that touches a page in flight waits for it, and every moving call
- * interrupts every busy CPU. Two limits follow. A call shall last about
- * call_ns, which bounds a single stall. And of any stretch of time only a
- * share (duty) is spent in calls, which bounds what a guest loses in its worst
- * second. In a hurry the share is the whole.
+ * A vCPU that touches a page in flight waits for it: for one huge page, or for
+ * a batch of up to 512 small ones (Linux 6.3 and later). stall_ns bounds that
+ * for small pages; for a huge page there is nothing to bound, it is one copy.
+ * Besides, every moving call interrupts every busy CPU and takes memory
+ * bandwidth, so of any stretch of time only a share (duty) is spent in calls:
+ * this bounds what a guest loses in its worst second. Calls that are too short
+ * cost the guest more in all than they spare it in the moment, so a call lasts
+ * about call_ns. When the guest's vCPUs are seen to wait for CPUs while we
+ * move, the share is halved; it comes back step by step.
  */
 #ifndef MOVE_PACE_H
 #define MOVE_PACE_H
@@ -19,6 +23,8 @@
 
 struct pace_config {
 	uint64_t call_ns; /* how long a call shall last */
+	uint64_t stall_ns; /* longest wait for a batch of small pages */
+	unsigned int huge_max; /* huge pages in a call, at most */
 	unsigned int duty; /* share of time in calls, thousandths, 1 to 1000 */
 	uint64_t rate_bytes_per_s; /* upper bound, 0 none */
 	unsigned int lanes; /* calls at the same time, at least 1 */
@@ -32,6 +38,7 @@ struct pace {
 	struct pace_config config; /* as given */
 	double huge_ns_per_page; /* measured, smoothed: a 2 MiB page */
 	double small_ns_per_page; /* measured, smoothed: a 4 KiB page */
+	unsigned int duty; /* the share now, at most config.duty */
 	uint64_t next_ns; /* no call before this time */
 };
 
@@ -44,10 +51,11 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge);
 void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 		    uint64_t start_ns, uint64_t took_ns);
 
+/* The vCPUs waited for CPUs for waited thousandths of the time since the last
+ * note: adapts the share, up slowly, down fast. Not in a hurry. */
+void pace_note_wait(struct pace *pace, unsigned int waited);
+
 /* No call before this time. */
 uint64_t pace_next_ns(const struct pace *pace);
-
-/* Expected bytes per second of moving at this pace; huge: 2 MiB pages. */
-double pace_expected_rate(const struct pace *pace, bool is_huge);
 
 #endif

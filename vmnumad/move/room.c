@@ -130,23 +130,31 @@ uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
 	return u64_min(free_bytes, wanted_bytes);
 }
 
-uint64_t room_vmstat(const struct sys *sys, const char *name)
+/* The value in a line "name value" of text, 0 without such a line. */
+static uint64_t find_counter(const char *text, const char *name)
 {
-	size_t name_len = strlen(name), len;
-	char *text = NULL, *line;
-	uint64_t value = 0;
+	size_t name_len = strlen(name);
+
+	while (text) {
+		text += *text == '\n';
+		if (strncmp(text, name, name_len) == 0 && text[name_len] == ' ')
+			return strtoull(text + name_len, NULL, 10);
+		text = strchr(text, '\n');
+	}
+	return 0;
+}
+
+struct room_counters room_counters_read(const struct sys *sys)
+{
+	struct room_counters counters = { 0 };
+	char *text = NULL;
+	size_t len;
 
 	if (read_all_file(sys, "/proc/vmstat", VMSTAT_CAP_BYTES, &text, &len) <
 	    0)
-		return 0;
-	for (line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, name_len) == 0 &&
-		    line[name_len] == ' ') {
-			value = strtoull(line + name_len, NULL, 10);
-			break;
-		}
-	}
+		return counters;
+	counters.thp_splits = find_counter(text, "thp_migration_split");
+	counters.reclaim_pages = find_counter(text, "pgscan_direct");
 	free(text);
-	return value;
+	return counters;
 }

@@ -36,8 +36,15 @@ void room_init(struct room *room, const struct sys *sys,
 uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
 		    bool is_hugetlb, uint64_t wanted_bytes);
 
-/* A counter of /proc/vmstat, such as "thp_migration_split"; 0 when the kernel
- * does not have it. */
-uint64_t room_vmstat(const struct sys *sys, const char *name);
+/* Counters of /proc/vmstat that grow when moving goes at the cost of others; 0
+ * when the kernel does not have them. */
+struct room_counters {
+	uint64_t thp_splits; /* thp_migration_split: huge pages that were split
+			      * because no whole one was free */
+	uint64_t reclaim_pages; /* pgscan_direct: pages looked at by those who
+				 * had to make room before they could go on */
+};
+
+struct room_counters room_counters_read(const struct sys *sys);
 
 #endif

@@ -13,6 +13,7 @@
 #include "daemon.h"
 #include "host/list.h"
 #include "policy/policy.h"
+#include "rehome.h"
 #include "serve/answer.h"
 #include "serve/control.h"
 #include "serve/guest_of.h"
@@ -29,6 +30,8 @@ struct rebalance {
 	struct job_order order; /* what is asked for */
 	bool is_dry_run; /* the plan is the answer */
 	bool is_waiting; /* the answer comes at the end of the job */
+	bool is_rehome_said; /* --rehome */
+	bool is_wide; /* the guest's cpuset was widened for it */
 };
 
 static int on_cell(void *arg, int cell, struct node_mask nodes, struct why *why)
@@ -48,15 +51,9 @@ static int read_params(struct json_object *params, struct rebalance *r,
 		       struct why *why)
 {
 	static const char *const known[] = {
-		"guest",
-		"to",
-		"cells",
-		"dry_run",
-		"wait",
-		"max_stall_ms",
-		"rate_bytes_per_s",
-		"hurry",
-		NULL,
+		"guest",   "to",   "cells",        "rehome",
+		"dry_run", "wait", "max_stall_ms", "rate_bytes_per_s",
+		"hurry",   NULL,
 	};
 	uint64_t stall_ms = 0;
 	int err;
@@ -67,6 +64,8 @@ static int read_params(struct json_object *params, struct rebalance *r,
 		err = params_nodes(params, "to", &r->order.to, why);
 	if (!err)
 		err = params_cells(params, "cells", on_cell, r, why);
+	if (!err)
+		err = params_bool(params, "rehome", &r->is_rehome_said, why);
 	if (!err)
 		err = params_bool(params, "dry_run", &r->is_dry_run, why);
 	if (!err)
@@ -146,7 +145,8 @@ static int refuse(struct control_call *call, const struct daemon *daemon,
 	case REFUSAL_CPUSET:
 		why_set(&why, "%s%s", refusal_text(refused->refusal),
 			guest->domain.tune.mode == DOMAIN_TUNE_STRICT
-				? ": numatune strict binds it"
+				? ": numatune strict binds it; with --rehome "
+				  "it is bound to the new nodes instead"
 				: "");
 		break;
 	default:
@@ -172,19 +172,78 @@ static int start(struct daemon *daemon, struct control_call *call,
 	return 0;
 }
 
-/* Step three: the counts are fresh. */
+static void plan_and_go(struct daemon *daemon, struct control_call *call,
+			struct guest *guest, struct inspection *looked,
+			void *arg);
+
+/* A re-homing whose cpuset is being widened. */
+struct widening {
+	struct daemon *daemon; /* borrowed */
+	struct control_call *call; /* to be answered */
+	struct uuid uuid; /* the guest's */
+	struct rebalance *rebalance; /* owned */
+};
+
+static void on_widened(void *arg, int err, const struct why *why)
+{
+	struct widening *w = arg;
+	struct guest *guest = daemon_find_guest(w->daemon, w->uuid.text);
+
+	w->rebalance->is_wide = true;
+	if (err == 0 && guest) {
+		plan_and_go(w->daemon, w->call, guest, NULL, w->rebalance);
+	} else {
+		free(w->rebalance);
+		control_fail(w->call, RPC_REFUSED, EXIT_REFUSED,
+			     err ? why->text : "the guest has ended");
+	}
+	free(w);
+}
+
+/* The nodes that the plan moves to and that the guest may not use yet. */
+static struct node_mask closed_targets(const struct guest *guest,
+				       const struct plan *plan)
+{
+	struct node_mask to = { 0 };
+
+	for (size_t i = 0; i < plan->n_moves; i++)
+		node_mask_add(&to, plan->moves[i].to);
+	to.bits &= ~guest->mems_allowed.bits;
+	return to;
+}
+
+static void widen(struct daemon *daemon, struct control_call *call,
+		  struct guest *guest, struct node_mask nodes,
+		  struct rebalance *r)
+{
+	struct widening *w = xcalloc(1, sizeof(*w));
+
+	*w = (struct widening) {
+		.daemon = daemon,
+		.call = call,
+		.uuid = guest->uuid,
+		.rebalance = r,
+	};
+	rehome_widen(daemon, guest, nodes, on_widened, w);
+}
+
+/* Step three: the counts are fresh. With a cpuset to be widened there is a
+ * step between: then this runs once more. */
 static void plan_and_go(struct daemon *daemon, struct control_call *call,
 			struct guest *guest, struct inspection *looked,
 			void *arg)
 {
 	struct rebalance *r = arg;
+	struct node_mask closed;
 	struct refused refused;
 	struct plan plan;
 	size_t index;
 	int err;
 
+	r->order.is_rehome = r->is_rehome_said || guest_may_rehome(guest);
 	err = daemon_plan_order(daemon, guest, &r->order, &plan, &refused);
 	index = (size_t)daemon_snapshot_index(daemon, guest);
+	closed = closed_targets(guest, &plan);
 	if (err < 0) {
 		refuse(call, daemon, guest, &refused);
 	} else if (r->is_dry_run) {
@@ -194,7 +253,11 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 		policy_guest_hold(&guest->memory);
 		control_reply(call,
 			      answer_plan(daemon, guest, &plan, index, "done"));
+	} else if (!node_mask_is_empty(closed) && !r->is_wide) {
+		widen(daemon, call, guest, closed, r);
+		r = NULL;
 	} else {
+		r->order.is_rehome = r->is_wide || r->is_rehome_said;
 		start(daemon, call, guest, r, &plan);
 	}
 	daemon_free_plan(&plan);

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# The ways of moving that are compared, three functions each: NAME_prepare runs
+# before the control window, NAME_go is what is measured, NAME_finish takes back
+# what the method needed. Sourced by moves.sh, whose variables guest, from, to
+# and run they use (run: the directory of this run).
+
+: "${guest:=}" "${from:=}" "${to:=}" "${run:=}"
+
+# True for what is set going by a pin and needs no command.
+follows_by_itself() {
+	case $1 in
+	ours-follow | balancing | numad) return 0 ;;
+	esac
+	return 1
+}
+
+# bench_vmnumad MODE: a daemon of its own for each run, so that the other
+# methods never meet one.
+bench_vmnumad() {
+	local options=()
+	printf '[follow]\nmode = %s\n' "$1" >"$run/vmnumad.conf"
+	if [ "$BENCH_TRACE" = yes ]; then
+		options+=(--trace "$run/trace")
+	fi
+	start_vmnumad --config "$run/vmnumad.conf" "${options[@]}"
+	wait_until 30 vmnumad_knows "$guest" || fail 'vmnumad has no map of the guest'
+}
+
+method_ours_prepare() {
+	guest_pin "$guest" "$to"
+	bench_vmnumad observe
+}
+
+method_ours_go() {
+	timeout "$BENCH_LIMIT_S" "$BUILD/vmnumad/vmnumactl" --json rebalance "$guest" --to "$to"
+}
+
+method_ours_finish() {
+	stop_vmnumad
+}
+
+method_ours_hurry_prepare() {
+	method_ours_prepare
+}
+
+method_ours_hurry_go() {
+	timeout "$BENCH_LIMIT_S" "$BUILD/vmnumad/vmnumactl" --json rebalance "$guest" --to "$to" --hurry
+}
+
+method_ours_hurry_finish() {
+	stop_vmnumad
+}
+
+method_migratepages_prepare() {
+	guest_pin "$guest" "$to"
+}
+
+method_migratepages_go() {
+	timeout "$BENCH_LIMIT_S" migratepages "$(guest_pid "$guest")" "$from" "$to"
+}
+
+method_migratepages_finish() {
+	true
+}
+
+# The guest may use both nodes except in these runs: it is bound to the node
+# that it lies on, which moves nothing, and then to the other one.
+method_numatune_prepare() {
+	guest_pin "$guest" "$to"
+	virsh -q numatune "$guest" --nodeset "$from" --live
+}
+
+method_numatune_go() {
+	timeout "$BENCH_LIMIT_S" virsh -q numatune "$guest" --nodeset "$to" --live
+}
+
+method_numatune_finish() {
+	virsh -q numatune "$guest" --nodeset 0-1 --live
+}
+
+method_ours_follow_prepare() {
+	bench_vmnumad auto
+}
+
+method_ours_follow_go() {
+	guest_pin "$guest" "$to"
+}
+
+method_ours_follow_finish() {
+	vmnumactl --json jobs
+	stop_vmnumad
+}
+
+# The kernel's own balancing is on only from the pin on, so that its scanning is
+# not part of the window it is compared with.
+method_balancing_prepare() {
+	true
+}
+
+method_balancing_go() {
+	echo 1 >/proc/sys/kernel/numa_balancing
+	guest_pin "$guest" "$to"
+}
+
+method_balancing_finish() {
+	echo 0 >/proc/sys/kernel/numa_balancing
+}
+
+method_numad_prepare() {
+	true
+}
+
+method_numad_go() {
+	numad -i 5:5
+	guest_pin "$guest" "$to"
+}
+
+numad_is_gone() {
+	! pgrep -x numad
+}
+
+method_numad_finish() {
+	numad -i 0 || true
+	wait_until 15 numad_is_gone || pkill -9 -x numad || true
+	cat /var/log/numad.log || true
+}

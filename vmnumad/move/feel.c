@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting vCPUs; see feel.h. */
+#include "move/feel.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Weight of the newest pause in what is calm. */
+#define SMOOTHING 0.3
+
+/* What open_vcpu() needs. */
+struct opening {
+	struct feel *feel; /* to be filled */
+	pid_t pid; /* whose threads */
+};
+
+/* sys_entry_fn: open the schedstat of a thread that is a vCPU. */
+static int open_vcpu(void *arg, const char *tid)
+{
+	struct opening *opening = arg;
+	struct feel *feel = opening->feel;
+	char path[64], comm[32];
+	size_t len;
+
+	if (feel->n == FEEL_VCPUS_MAX)
+		return 1;
+	snprintf(path, sizeof(path), "/proc/%d/task/%.10s/comm",
+		 (int)opening->pid, tid);
+	if (feel->sys.ops->read_file(feel->sys.self, path, comm, sizeof(comm),
+				     &len) < 0 ||
+	    strncmp(comm, "CPU ", 4) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%.10s/schedstat",
+		 (int)opening->pid, tid);
+	if (feel->sys.ops->open_file(feel->sys.self, path,
+				     &feel->fds[feel->n]) == 0)
+		feel->n++;
+	return 0;
+}
+
+void feel_init(struct feel *feel, const struct sys *sys, pid_t pid)
+{
+	struct opening opening = { .feel = feel, .pid = pid };
+	char path[32];
+
+	*feel = (struct feel) { .sys = *sys };
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	sys->ops->each_entry(sys->self, path, open_vcpu, &opening);
+}
+
+void feel_finish(struct feel *feel)
+{
+	for (size_t i = 0; i < feel->n; i++)
+		feel->sys.ops->close_fd(feel->sys.self, feel->fds[i]);
+	*feel = (struct feel) { 0 };
+}
+
+/* "run-ns delay-ns slices"; threads that have ended no longer count. */
+static uint64_t read_delay(const struct feel *feel)
+{
+	uint64_t run_ns, delay_ns, sum_ns = 0;
+	char text[64];
+	size_t len;
+
+	for (size_t i = 0; i < feel->n; i++)
+		if (feel->sys.ops->read_fd(feel->sys.self, feel->fds[i], text,
+					   sizeof(text), &len) == 0 &&
+		    sscanf(text, "%" SCNu64 " %" SCNu64, &run_ns, &delay_ns) ==
+			    2)
+			sum_ns += delay_ns;
+	return sum_ns;
+}
+
+/* Share of the time since the last reading that a vCPU waited. */
+static double read_share(struct feel *feel, uint64_t now_ns)
+{
+	uint64_t delay_ns = read_delay(feel);
+	double share = 0;
+
+	if (feel->at_ns && now_ns > feel->at_ns && delay_ns > feel->delay_ns)
+		share = (double)(delay_ns - feel->delay_ns) /
+			((double)(now_ns - feel->at_ns) * (double)feel->n);
+	feel->at_ns = now_ns;
+	feel->delay_ns = delay_ns;
+	return share;
+}
+
+void feel_begin_call(struct feel *feel, uint64_t now_ns)
+{
+	bool is_first = feel->at_ns == 0;
+	double share;
+
+	if (feel->n == 0)
+		return;
+	share = read_share(feel, now_ns);
+	if (!is_first)
+		feel->calm += SMOOTHING * (share - feel->calm);
+}
+
+unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
+{
+	double share;
+
+	if (feel->n == 0)
+		return 0;
+	share = read_share(feel, now_ns) - feel->calm;
+	if (share < 0)
+		return 0;
+	return share > 1 ? 1000 : (unsigned int)(share * 1000);
+}
