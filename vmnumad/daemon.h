@@ -43,6 +43,9 @@ struct daemon {
 	struct hook *hook; /* owned, NULL if its socket failed */
 	struct jobs *jobs; /* owned */
 	struct topology topo; /* the host */
+	struct node_mask closed; /* nodes that our own cpuset lacks: the kernel
+				  * cannot move anything there for us, and
+				  * Linux 6.12 splits huge pages trying */
 	struct guest_env env; /* what guests are given */
 	struct guest *guests; /* owned, in order of arrival */
 	size_t n_guests; /* in the list */

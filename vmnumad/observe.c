@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon.h"
+#include "host/conflicts.h"
 #include "log.h"
 #include "xalloc.h"
 
@@ -14,6 +15,7 @@
 
 static void observe_host(struct daemon *daemon)
 {
+	struct host_conflicts conflicts;
 	struct topology topo;
 	struct why why;
 
@@ -25,6 +27,9 @@ static void observe_host(struct daemon *daemon)
 			    why.text);
 	else
 		daemon->topo = topo;
+	if (host_conflicts_read(&daemon->sys, daemon->topo.has_memory,
+				&conflicts) == 0)
+		daemon->closed = conflicts.closed;
 }
 
 static void fill_nodes(struct daemon *daemon, struct snapshot *s)
@@ -37,7 +42,8 @@ static void fill_nodes(struct daemon *daemon, struct snapshot *s)
 
 		to->is_online = true;
 		to->has_cpu = node_mask_has(topo->has_cpu, node);
-		to->has_memory = node_mask_has(topo->has_memory, node);
+		to->has_memory = node_mask_has(topo->has_memory, node) &&
+				 !node_mask_has(daemon->closed, node);
 		to->total_bytes = topo->node[node].total_bytes;
 		to->free_bytes = topo->node[node].free_bytes;
 		to->reserve_bytes = topo->node[node].high_bytes +

@@ -69,7 +69,7 @@ int confirmed(const char *belief)
 bool kernel_is_at_least(unsigned int major, unsigned int minor)
 {
 	struct utsname name;
-	unsigned int has_major, has_minor;
+	unsigned int has_major = 0, has_minor = 0;
 
 	must(!uname(&name) &&
 		     sscanf(name.release, "%u.%u", &has_major, &has_minor) == 2,
@@ -117,6 +117,17 @@ static void put_back(int status, void *arg)
 	free(saved);
 }
 
+/* Of a choice like "always [madvise] never" only the word is written. */
+static void keep_chosen_word(char *text)
+{
+	char *word = strchr(text, '[');
+
+	if (word) {
+		memmove(text, word + 1, strlen(word));
+		text[strcspn(text, "]")] = '\0';
+	}
+}
+
 void host_set(const char *path, const char *text)
 {
 	struct saved *saved = calloc(1, sizeof(*saved));
@@ -126,6 +137,7 @@ void host_set(const char *path, const char *text)
 		skip("there is no %s", path);
 	must(saved && read(fd, saved->text, sizeof(saved->text) - 1) > 0, path);
 	close(fd);
+	keep_chosen_word(saved->text);
 	saved->owner = getpid();
 	snprintf(saved->path, sizeof(saved->path), "%s", path);
 	on_exit(put_back, saved);

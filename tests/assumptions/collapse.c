@@ -12,7 +12,7 @@
 #endif
 
 static const char belief[] =
-	"process_madvise with MADV_COLLAPSE makes 512 small pages of another process one huge page, on the node where most of them are.";
+	"process_madvise with MADV_COLLAPSE makes 512 small pages of another process one huge page, on the node where most of them are, even where transparent huge pages are set to never.";
 
 static void prepare(struct target *target)
 {
@@ -52,6 +52,8 @@ int main(void)
 	struct target *target;
 
 	need_two_nodes();
+	/* khugepaged must not be the one who does it */
+	host_set("/sys/kernel/mm/transparent_hugepage/enabled", "never");
 	target = target_start(prepare);
 	collapse(target, target->at, 300, 1);
 	collapse(target, target->other, 200, 0);

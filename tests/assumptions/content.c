@@ -2,13 +2,13 @@
 /* The first promise: moving changes nothing. See assume.h. */
 #include "assume.h"
 
-#define SIZE   (8 * HUGE_BYTES)
+#define SIZE   (2 * HUGE_BYTES)
 #define PAGES  (SIZE / PAGE_BYTES)
 #define WORDS  (PAGE_BYTES / sizeof(uint64_t))
 #define ROUNDS 4
 
 static const char belief[] =
-	"A page's content is the same after it has moved, also while the process writes to it (16 MiB of small and 16 MiB of huge pages, moved to and fro).";
+	"A page's content is the same after it has moved, also while the process writes to it (4 MiB of small and 4 MiB of huge pages, moved to and fro).";
 
 /* A fixed sequence: splitmix64. */
 static uint64_t noise(uint64_t seed)

@@ -3,8 +3,9 @@
 #include "assume.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-#define PAGES (64ul * HUGE_PAGES)
+#define PAGES (32ul * HUGE_PAGES)
 #define POOL                                                                   \
 	"/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages"
 
@@ -22,11 +23,15 @@ int main(void)
 	struct target *target;
 	size_t there, here;
 	long result, killed;
+	char count[32];
 
 	need_two_nodes();
 	need_lab();
 	target = target_start(prepare);
 	take_all_blocks(POOL);
+	/* room for less than half */
+	snprintf(count, sizeof(count), "%ld", host_number(POOL) - 14);
+	host_set(POOL, count);
 	killed = vmstat("oom_kill");
 	result = move(target, target->at, PAGE_BYTES, PAGES, 1, status,
 		      MOVE_ALL);

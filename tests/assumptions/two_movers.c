@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#define PAGES  4096ul
-#define ROUNDS 12
+#define PAGES  512ul
+#define ROUNDS 6
 
 static const char belief[] =
 	"While another process moves the same pages, a call answers with a node, -EBUSY, -ENOENT (before Linux 6.12 also -EFAULT), or stops with more than 0; afterwards every page is on a node and can be moved.";

@@ -47,12 +47,13 @@ function longest_gap(from, to,    i, gap) {
 	return gap + 0
 }
 
-# Percent on the target so many seconds after the start; null: not watched.
+# Percent on the target so many seconds after the start; after its arrival
+# the memory is no longer watched. null: the watching ended without.
 function share_after(s,    i) {
 	for (i = 1; i <= n_seen; i++)
 		if (seen_at[i] >= run["start"] + s * 1000)
 			return sprintf("%.1f", seen_share[i] * 100)
-	return "null"
+	return arrival ? sprintf("%.1f", seen_share[n_seen] * 100) : "null"
 }
 
 function find_arrival(    i) {
@@ -117,7 +118,7 @@ END {
 	printf "{\"guest\":\"%s\",\"vcpus\":%d,\"cpus_per_node\":%d,", run["guest"], run["vcpus"], run["cpus_per_node"]
 	printf "\"method\":\"%s\",\"round\":%d,\"from\":%d,\"to\":%d,", run["method"], run["round"], run["from"], run["to"]
 	printf "\"status\":%d,\"start_ms\":%.0f,\"window_s\":%.2f,", run["status"], run["start"], window / 1000
-	printf "\"returned_s\":%.2f,", (run["returned"] - run["start"]) / 1000
+	printf "\"returned_s\":%.2f,\"moving_s\":%.2f,", (run["returned"] - run["start"]) / 1000, (window - 1000) / 1000
 	if (arrival) {
 		took = (arrival - run["start"]) / 1000
 		printf "\"seconds\":%.2f,\"mb_per_s\":%.0f,", took, (bytes_at_arrival - bytes_at_start) / took / 1e6

@@ -17,10 +17,12 @@ follows_by_itself() {
 }
 
 # bench_vmnumad MODE: a daemon of its own for each run, so that the other
-# methods never meet one.
+# methods never meet one, and with a journal of its own, so that it does not go on
+# with a job that an earlier one was cut off in.
 bench_vmnumad() {
 	local options=()
-	printf '[follow]\nmode = %s\n' "$1" >"$run/vmnumad.conf"
+	printf '[daemon]\njournal = %s\n[follow]\nmode = %s\n' "$run/journal" "$1" \
+		>"$run/vmnumad.conf"
 	if [ "$BENCH_TRACE" = yes ]; then
 		options+=(--trace "$run/trace")
 	fi

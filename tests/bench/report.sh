@@ -52,25 +52,29 @@ write_json() {
 	rm "$out/.runs.json" "$out/.host.json" "$out/.medians.json"
 }
 
-# For each method the run whose lost work is the median: DIR METHOD START WINDOW
-# USUAL, with tabs.
+# For each method the run whose lost work is the median: DIR METHOD TITLE START
+# SECONDS USUAL, with tabs.
 middle_runs() {
 	jq -r --arg shape "$1" --arg guest "$2" --argjson follows "$3" '
 		def follows: .method | IN("ours-follow", "balancing", "numad");
 		def rank: {"ours": 1, "ours-hurry": 2, "ours-follow": 1}[.] // 3;
+		def called: {"ours": "vmnumad", "ours-hurry": "vmnumad --hurry",
+			"numatune": "virsh numatune --live", "ours-follow": "vmnumad, automatic",
+			"balancing": "kernel balancing"}[.] // .;
 		[.runs[] | select(.shape == $shape and .guest == $guest and follows == $follows)]
 		| group_by(.method) | sort_by(.[0].method | rank)[]
 		| sort_by(.lost_s) | .[(length - 1) / 2 | floor]
-		| [.dir, .method, .start_ms, .window_s, .touches_per_s] | @tsv' "$out/bench.json"
+		| [.dir, .method, "\(.method | called): \(.lost_s) s of work lost, worst second \(.worst_second * 100 | round) %",
+			.start_ms, .moving_s, .touches_per_s] | @tsv' "$out/bench.json"
 }
 
 draw() {
-	local shape=$1 guest=$2 name=$3 follows=$4 work dir method start window usual kind
+	local shape=$1 guest=$2 name=$3 follows=$4 work dir method title start moving usual kind
 	work=$(mktemp -d)
-	while IFS=$'\t' read -r dir method start window usual; do
+	while IFS=$'\t' read -r dir method title start moving usual; do
 		awk -v start="$start" '{ printf "%.3f %.1f\n", ($1 - start) / 1000, $2 * 1000 / $4 }' \
 			"$out/$dir/touches" >"$work/$method"
-		printf '%s\t%s\t%s\t%s\n' "$work/$method" "$method" "$window" "$usual"
+		printf '%s\t%s\t%s\t%s\n' "$work/$method" "$title" "$moving" "$usual"
 	done < <(middle_runs "$shape" "$guest" "$follows") >"$work/list"
 	if [ -s "$work/list" ]; then
 		for kind in svg png; do
@@ -88,16 +92,27 @@ picture_of() {
 	fi
 }
 
-write_page() {
-	jq -r '.machine | "# How fast and how gentle\n
-Measured on \(.date) by `scripts/bench` on a machine with \(.cpus) CPUs (\(.cpu)),
-Linux \(.kernel). The NUMA host is emulated (`tests/lab`): Linux \(.lab_kernel), two nodes,
-run by QEMU \(.qemu) with \(.accel)."' "$out/bench.json"
+has_runs() {
+	[ "$(jq '.runs | length' "$out/bench.json")" -gt 0 ]
+}
+
+write_moves() {
+	jq -r '.machine | "The NUMA host is emulated (`tests/lab`): Linux \(.lab_kernel), two nodes, run by
+QEMU \(.qemu) with \(.accel)."' "$out/bench.json"
 	cat "$here/method.md"
 	printf '\n## Moving a running guest\n\n'
 	jq -r -f "$here/tables.jq" "$out/bench.json"
 	picture_of moves-thp 'the guest during a move'
 	picture_of follows-thp 'the guest after a pin'
+}
+
+write_page() {
+	jq -r '.machine | "# How fast and how gentle\n
+Measured on \(.date) by `scripts/bench` on a machine with \(.cpus) CPUs (\(.cpu)),
+Linux \(.kernel)."' "$out/bench.json"
+	if has_runs; then
+		write_moves
+	fi
 	if [ -e "$out/host.tsv" ]; then
 		printf '\n## What the parts cost\n\nOn the machine itself, without a lab.\n\n'
 		jq -r '"| what | | |", "|---|---:|---|",

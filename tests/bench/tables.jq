@@ -36,6 +36,7 @@ def spread($n):
   else "\(.median | fixed($n)) (\(.min | fixed($n)) to \(.max | fixed($n)))"
   end;
 
+def spread_or_dash($n): if .median == null then "-" else spread($n) end;
 def percent: map_values(if . == null then null else . * 100 end);
 def mib: map_values(if . == null then null else . / 1048576 end);
 def row: "| " + join(" | ") + " |";
@@ -62,8 +63,8 @@ def follow_table:
    | row),
   ("|---|---|---|---|---|---|---|---|---|"),
   (.[] | [(.method | called), "\(.arrived) of \(.runs)",
-    (.seconds | spread(1)), (.share_5s | spread(0)), (.share_20s | spread(0)),
-    (.share_60s | spread(0)), (.lost_s | spread(1)),
+    (.seconds | spread(1)), (.share_5s | spread_or_dash(0)), (.share_20s | spread_or_dash(0)),
+    (.share_60s | spread_or_dash(0)), (.lost_s | spread(1)),
     (.worst_second | percent | spread(0)), (.longest_gap_ms | spread(0))]
    | row);
 

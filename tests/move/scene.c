@@ -112,10 +112,10 @@ static int watch_pages_move(void *self, pid_t pid, const struct hva *pages,
 			ck_abort_msg("%#llx is not in the map",
 				     (unsigned long long)pages[i].v);
 	}
-	s->late_moves += s->is_dead;
-	if (s->n_calls < sizeof(s->moved_pages) / sizeof(*s->moved_pages))
-		s->moved_pages[s->n_calls] = n;
-	s->n_calls++;
+	atomic_fetch_add(&s->late_moves, s->is_dead ? 1 : 0);
+	atomic_fetch_add(&s->n_calls, 1);
+	if (s->on_move)
+		s->on_move(s, FAKE_PAGES_MOVE);
 	return s->pass.inner.ops->pages_move(s->pass.inner.self, pid, pages,
 					     nodes, n, all, status);
 }

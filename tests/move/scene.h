@@ -9,6 +9,8 @@
 #ifndef TESTS_MOVE_SCENE_H
 #define TESTS_MOVE_SCENE_H
 
+#include <stdatomic.h>
+
 #include "fake_sys.h"
 #include "guest/identity.h"
 #include "guest/map.h"
@@ -47,10 +49,10 @@ struct scene {
 	uint64_t steps; /* made so far */
 	scene_fn *on_op; /* a test's own hook, or NULL */
 	uint64_t arg; /* for on_op */
-	bool is_dead; /* scene_kill() was called */
-	unsigned int late_moves; /* moving calls on a dead process */
-	uint64_t moved_pages[64]; /* addresses of the first moving calls */
-	size_t n_calls; /* moving calls so far */
+	scene_fn *on_move; /* before a moving call, with no lock held, or NULL */
+	atomic_bool is_dead; /* scene_kill() was called */
+	atomic_uint late_moves; /* moving calls on a dead process */
+	atomic_size_t n_calls; /* moving calls so far */
 };
 
 struct scene *scene_create(enum fake_kernel kernel);

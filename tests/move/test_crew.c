@@ -11,7 +11,7 @@
 #include "scene.h"
 
 #define JOBS_MAX    4
-#define GUARD_NS    (20 * NS_PER_S)
+#define GUARD_NS    (50 * NS_PER_S)
 #define CREW_JOB_ID 100
 
 /* A crew at work. */
@@ -96,7 +96,7 @@ static void harness_destroy(struct harness *h)
 }
 
 /* A job for all memory of the process. */
-static void add_job(struct harness *h, const struct pace_config *pace)
+static struct job *make_job(struct harness *h, const struct pace_config *pace)
 {
 	struct job_spec *spec = &h->s->spec;
 
@@ -109,7 +109,12 @@ static void add_job(struct harness *h, const struct pace_config *pace)
 						  &spec->identity.pidfd),
 			 0);
 	h->jobs[h->n_jobs] = job_create(spec, &h->sys);
-	crew_add(h->crew, h->jobs[h->n_jobs++]);
+	return h->jobs[h->n_jobs++];
+}
+
+static void add_job(struct harness *h, const struct pace_config *pace)
+{
+	crew_add(h->crew, make_job(h, pace));
 }
 
 static void run_until(struct harness *h, unsigned int n_ended)
@@ -184,9 +189,9 @@ START_TEST(paused_job_waits_for_its_resume)
 
 	scene_memory(h->s, 0, 256 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
 	h->on_tick = pause_a_while;
-	scene_build_map(h->s);
-	add_job(h, &pace);
+	make_job(h, &pace);
 	job_pause(h->jobs[0]);
+	crew_add(h->crew, h->jobs[0]);
 	run_until(h, 1);
 	ck_assert_int_eq(h->receipts[0].result, JOB_DONE);
 	ck_assert_uint_ge(h->s->arg, 20);

@@ -11,7 +11,7 @@
 
 static const enum fake_kernel kernels[] = { FAKE_LINUX_6_1, FAKE_LINUX_6_12 };
 
-#define KERNELS	  (int)(sizeof(kernels) / sizeof(*kernels))
+#define KERNELS   (int)(sizeof(kernels) / sizeof(*kernels))
 #define STEPS_CUT 40
 
 /* A guest that keeps a job busy in each of its phases for a while. */
@@ -125,8 +125,7 @@ START_TEST(guest_that_ends_between_steps_gets_no_call)
 		ck_assert_int_eq(scene_step(s, 0), JOB_ENDED);
 		ck_assert_uint_eq(s->late_moves, 0);
 		ck_assert_int_eq(s->receipt.result, JOB_FAILED);
-		ck_assert_uint_eq(s->receipt.residue_bytes[RESIDUE_UNTRIED],
-				  0);
+		ck_assert_uint_eq(s->receipt.residue_bytes[RESIDUE_UNTRIED], 0);
 		ck_assert_str_eq(s->receipt.why.text, "the guest has ended");
 	}
 	scene_destroy(s);
@@ -153,8 +152,7 @@ START_TEST(guest_that_ends_within_a_step_ends_the_job)
 	ck_assert_uint_le(s->late_moves, 1);
 	if (s->is_dead) {
 		ck_assert_int_eq(s->receipt.result, JOB_FAILED);
-		ck_assert_uint_eq(s->receipt.residue_bytes[RESIDUE_UNTRIED],
-				  0);
+		ck_assert_uint_eq(s->receipt.residue_bytes[RESIDUE_UNTRIED], 0);
 	}
 	scene_destroy(s);
 }

@@ -54,8 +54,8 @@ static void spoil_folio(struct fake_folio *folio)
 		folio->is_zero = true;
 		break;
 	case 6:
-		folio->pmd_split = folio->bytes == PAGE_2M_BYTES &&
-				   !folio->is_hugetlb;
+		folio->pmd_split =
+			folio->bytes == PAGE_2M_BYTES && !folio->is_hugetlb;
 		break;
 	default:
 		folio->node = (int)roll(SCENE_NODES);
@@ -70,18 +70,18 @@ static void add_memory(struct scene *s, uint64_t n)
 		enum fake_backing backing;
 		uint64_t folio_bytes;
 	} kinds[] = {
-		{ FAKE_ANON, PAGE_4K_BYTES },	 { FAKE_ANON, PAGE_2M_BYTES },
-		{ FAKE_ANON, 64 * KIB },	 { FAKE_SHMEM, PAGE_4K_BYTES },
-		{ FAKE_SHMEM, PAGE_2M_BYTES },	 { FAKE_HUGETLB, GIB },
+		{ FAKE_ANON, PAGE_4K_BYTES },    { FAKE_ANON, PAGE_2M_BYTES },
+		{ FAKE_ANON, 64 * KIB },         { FAKE_SHMEM, PAGE_4K_BYTES },
+		{ FAKE_SHMEM, PAGE_2M_BYTES },   { FAKE_HUGETLB, GIB },
 		{ FAKE_HUGETLB, PAGE_2M_BYTES }, { FAKE_DISK, PAGE_4K_BYTES },
 		{ FAKE_DEVICE, PAGE_4K_BYTES },
 	};
 	size_t kind = roll(sizeof(kinds) / sizeof(*kinds));
 	uint64_t folio_bytes = kinds[kind].folio_bytes, gpa = n * 8 * GIB;
 	bool is_hugetlb = kinds[kind].backing == FAKE_HUGETLB;
-	uint64_t n_folios = 1 + roll(folio_bytes == GIB		  ? 3 :
-				     folio_bytes == PAGE_4K_BYTES ? 4096 :
-								    64);
+	uint64_t n_folios = 1 + roll(folio_bytes == GIB             ? 3
+				     : folio_bytes == PAGE_4K_BYTES ? 4096
+								    : 64);
 	uint64_t size = n_folios * folio_bytes, skip = 0;
 
 	fake_region(s->fake, PID, BASE + gpa, size, folio_bytes,
@@ -157,8 +157,8 @@ static void random_spec(struct scene *s)
 static void random_faults(struct scene *s)
 {
 	static const int results[] = {
-		-ENOMEM, -EPERM,  -EACCES, -ENODEV, -EINVAL, -ESRCH, -EFAULT,
-		-ENOSYS, -EINTR,  -E2BIG,  1,	    5,	     100000,
+		-ENOMEM, -EPERM, -EACCES, -ENODEV, -EINVAL, -ESRCH, -EFAULT,
+		-ENOSYS, -EINTR, -E2BIG,  1,       5,       100000,
 	};
 	static const enum fake_op ops[] = {
 		FAKE_PAGES_MOVE,   FAKE_PAGES_MOVE, FAKE_PAGES_WHERE,
@@ -193,9 +193,9 @@ static void disturb(struct scene *s, enum fake_op op)
 		spoil_folio(folio);
 	s->nodes[roll(SCENE_NODES)]->free_bytes = roll(2048) * MIB;
 	for (int node = 0; node < SCENE_NODES; node++)
-		s->nodes[node]->free_2m_blocks = u64_min(
-			s->nodes[node]->free_2m_blocks,
-			s->nodes[node]->free_bytes / PAGE_2M_BYTES);
+		s->nodes[node]->free_2m_blocks =
+			u64_min(s->nodes[node]->free_2m_blocks,
+				s->nodes[node]->free_bytes / PAGE_2M_BYTES);
 }
 
 /* Somebody turns knobs while the job runs. */
@@ -219,8 +219,8 @@ static uint64_t first_seed(void)
 START_TEST(any_job_keeps_its_books_and_ends)
 {
 	uint64_t seed = first_seed() ? first_seed() : (uint64_t)_i + 1;
-	struct scene *s = scene_create(seed % 2 ? FAKE_LINUX_6_1 :
-						  FAKE_LINUX_6_12);
+	struct scene *s =
+		scene_create(seed % 2 ? FAKE_LINUX_6_1 : FAKE_LINUX_6_12);
 
 	printf("seed %llu begins\n", (unsigned long long)seed);
 	dice.state = seed * 0x9e3779b97f4a7c15ull;
@@ -236,8 +236,7 @@ START_TEST(any_job_keeps_its_books_and_ends)
 		if (s->turn == JOB_WAIT && s->wake_ns == JOB_NEVER_NS)
 			job_resume(s->job);
 		else if (s->turn == JOB_WAIT && s->wake_ns > scene_now_ns(s))
-			fake_advance_ns(s->fake,
-					s->wake_ns - scene_now_ns(s));
+			fake_advance_ns(s->fake, s->wake_ns - scene_now_ns(s));
 		turn_knobs(s);
 	}
 	printf("seed %llu: %s after %llu steps, %llu MiB moved, %llu left\n",

@@ -110,8 +110,12 @@ static void forget(struct crew *crew, struct berth *berth)
 static void deliver(void *arg)
 {
 	struct berth *berth = arg;
+	struct crew *crew = berth->crew;
 
-	berth->crew->on_ended(berth->crew->arg, berth->job);
+	pthread_mutex_lock(&crew->lock);
+	forget(crew, berth);
+	pthread_mutex_unlock(&crew->lock);
+	crew->on_ended(crew->arg, berth->job);
 	free(berth);
 }
 
@@ -144,10 +148,8 @@ static void serve(struct crew *crew, struct berth *berth, struct call *call,
 		step_soon(berth);
 	else if (berth->news == news)
 		berth->wake_ns = wake_ns;
-	if (berth->has_ended && berth->n_steppers == 0 && !crew->is_ending) {
-		forget(crew, berth);
+	if (berth->has_ended && berth->n_steppers == 0 && !crew->is_ending)
 		loop_post(crew->loop, deliver, berth);
-	}
 	pthread_cond_broadcast(&crew->changed);
 }
 

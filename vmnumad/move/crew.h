@@ -31,7 +31,8 @@ struct crew *crew_create(struct loop *loop, const struct sys *sys,
 			 crew_ended_fn *on_ended, void *arg);
 
 /* Cancels all jobs, waits until the calls under way are over, and frees the
- * jobs without on_ended. Takes NULL. */
+ * jobs without on_ended, those too whose end the loop was about to deliver: the
+ * loop is not to be run again. Takes NULL. */
 void crew_destroy(struct crew *crew);
 
 /* Carry out a job; it belongs to the crew until on_ended. */

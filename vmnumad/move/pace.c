@@ -37,6 +37,7 @@ struct pace_config pace_config_gentle(void)
 	return (struct pace_config) {
 		.call_ns = 40 * NS_PER_MS,
 		.stall_ns = 10 * NS_PER_MS,
+		.huge_min = 8,
 		.huge_max = 32,
 		.duty = 200,
 		.lanes = 1,
@@ -48,6 +49,7 @@ struct pace_config pace_config_hurry(void)
 	return (struct pace_config) {
 		.call_ns = 400 * NS_PER_MS,
 		.stall_ns = 400 * NS_PER_MS,
+		.huge_min = 64,
 		.huge_max = HUGE_PER_CALL_MAX,
 		.duty = PACE_WHOLE,
 		.lanes = 2,
@@ -78,8 +80,8 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge)
 	double stall_ns = (double)config->stall_ns;
 
 	if (is_huge)
-		return clamp(call_ns / pace->huge_ns_per_page, 1,
-			     config->huge_max);
+		return clamp(call_ns / pace->huge_ns_per_page,
+			     config->huge_min, config->huge_max);
 	if (stall_ns < SMALL_BATCH * pace->small_ns_per_page)
 		call_ns = stall_ns;
 	return clamp(call_ns / pace->small_ns_per_page, SMALL_PER_CALL_MIN,

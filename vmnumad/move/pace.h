@@ -24,7 +24,9 @@
 struct pace_config {
 	uint64_t call_ns; /* how long a call shall last */
 	uint64_t stall_ns; /* longest wait for a batch of small pages */
-	unsigned int huge_max; /* huge pages in a call, at most */
+	unsigned int huge_min; /* huge pages in a call, at least: a call has a
+				* fixed cost that fewer do not repay */
+	unsigned int huge_max; /* and at most */
 	unsigned int duty; /* share of time in calls, thousandths, 1 to 1000 */
 	uint64_t rate_bytes_per_s; /* upper bound, 0 none */
 	unsigned int lanes; /* calls at the same time, at least 1 */

@@ -132,6 +132,9 @@ static int refuse(struct control_call *call, const struct daemon *daemon,
 
 	switch (refused->refusal) {
 	case REFUSAL_NO_CELL:
+		why_set(&why, "%s; \"vmnumactl show\" lists those it has",
+			refusal_text(refused->refusal));
+		return control_fail(call, RPC_BAD_PARAMS, EXIT_USAGE, why.text);
 	case REFUSAL_BAD_NODE:
 		why_set(&why, "%s; this host's nodes with memory are %s",
 			refusal_text(refused->refusal),

@@ -17,7 +17,7 @@ confirmed=0 skipped=0 failed=''
 # run_one PROGRAM: counts what it says.
 run_one() {
 	local status=0 name=${1##*/assume_} words start=$SECONDS
-	words=$(timeout -k 1 60 "$1" 2>&1) || status=$?
+	words=$(timeout -k 1 120 "$1" 2>&1) || status=$?
 	printf '%s: %s\n' "$name" "$words"
 	if [ $((SECONDS - start)) -ge 5 ]; then
 		note "$name took $((SECONDS - start)) s"

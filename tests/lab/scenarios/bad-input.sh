@@ -64,7 +64,7 @@ check_table <<'END'
 2|rebalance web --to -1|
 2|rebalance web --to 1,|
 2|rebalance web --cell 0=7|nodes with memory are 0-1
-2|rebalance web --cell 5=1|no such cell
+2|rebalance web --cell 5=1|no such cell; "vmnumactl show"
 2|rebalance web --cell x=1|
 2|rebalance web --to 1 --cell 0=1|exclude each other
 2|rebalance web --rate fast|"fast"
@@ -112,7 +112,7 @@ expect 1 'another vmnumad' "$vmnumad"
 expect 0 web vmnumactl list
 
 note 'configurations'
-check_config 'frobnicate = yes' 'has no key "frobnicate"'
+check_config 'frobnicate = yes' '[follow] has no key "frobnicate"'
 check_config 'mode = sometimes' '"sometimes"'
 check_config 'dwell_s = -1' '"-1"'
 check_config 'host_per_hour = 7X' '"7X"'

@@ -20,6 +20,6 @@ VMNUMAD_BUILD_DIR=$BUILD "$LAB_DIR/../../scripts/demo" | tee "$LAB_OUT/demo.log"
 grep -q 'This host has 2 NUMA nodes' "$LAB_OUT/demo.log" || fail 'it did not see this host'
 grep -q '^web ' "$LAB_OUT/demo.log" || fail 'it did not list the guest'
 guest_is_on web 0 || fail 'it moved memory'
-! grep -q tainted "/var/log/libvirt/qemu/web.log" || fail 'it tainted the guest'
+! grep -q custom-monitor "/var/log/libvirt/qemu/web.log" || fail 'it tainted the guest'
 ! pgrep -x vmnumad || fail 'it left a daemon behind'
 probe_must_be_right web
