@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "host/conflicts.h"
+#include "events.h"
 #include "log.h"
 #include "loop.h"
 #include "move/crew.h"
@@ -33,12 +34,6 @@
 
 /* Events come in bursts (a pin for each vCPU): look once they are over. */
 #define SETTLE_NS (15 * NS_PER_MS)
-
-/* A job that starts so soon after an event was led to by it. */
-#define STIRRED_NS (5000 * NS_PER_MS)
-
-/* So much memory of another cell is worth a new job in place of one at work. */
-#define SUPERSEDE_BYTES (16 * MIB)
 
 #define VIRT_THREADS 6
 #define LOOK_THREADS 2
@@ -59,7 +54,7 @@ struct guest *daemon_find_guest(struct daemon *daemon, const char *name)
 	return by_name;
 }
 
-static struct guest *get_guest(struct daemon *daemon, const struct uuid *uuid)
+struct guest *daemon_get_guest(struct daemon *daemon, const struct uuid *uuid)
 {
 	struct guest **link = &daemon->guests;
 
@@ -71,7 +66,7 @@ static struct guest *get_guest(struct daemon *daemon, const struct uuid *uuid)
 	return *link;
 }
 
-static void drop_guest(struct daemon *daemon, struct guest *guest)
+void daemon_drop_guest(struct daemon *daemon, struct guest *guest)
 {
 	struct guest **link = &daemon->guests;
 	struct job_entry *entry;
@@ -89,291 +84,17 @@ static void drop_guest(struct daemon *daemon, struct guest *guest)
 	daemon->snapshot.n_guests = 0; /* it pointed into the guest */
 }
 
-static void tick_soon(struct daemon *daemon)
+void daemon_tick_soon(struct daemon *daemon)
 {
 	loop_timer_set(daemon->tick_timer, SETTLE_NS);
 }
 
-/* Deciding ------------------------------------------------------------------ */
-
-static void grow_plan(struct daemon *daemon)
-{
-	struct plan *plan = &daemon->plan;
-	size_t n_cells = 0;
-
-	for (struct guest *g = daemon->guests; g; g = g->next)
-		n_cells += g->n_cells;
-	plan->n_moves = 0;
-	plan->n_decisions = 0;
-	if (n_cells <= plan->cap_decisions)
-		return;
-	plan->cap_decisions = n_cells;
-	plan->cap_moves = n_cells * 8;
-	plan->decisions = xreallocarray(plan->decisions, plan->cap_decisions,
-					sizeof(*plan->decisions));
-	plan->moves = xreallocarray(plan->moves, plan->cap_moves,
-				    sizeof(*plan->moves));
-}
-
-static bool home_overlaps(const struct home *home, struct node_mask nodes)
-{
-	node_each (node, nodes) {
-		if (home->weight[node])
-			return true;
-	}
-	return false;
-}
-
-/* Why an automatic job is to make way for a newer plan, given what is decided
- * about one cell now; NULL: it goes on. */
-static const char *why_supersede(const struct job_entry *entry,
-				 const struct decision *decision)
-{
-	bool is_in_job = false;
-
-	for (size_t i = 0; i < entry->n_moves; i++) {
-		const struct plan_move *move = &entry->moves[i];
-
-		if (move->cell != decision->cell)
-			continue;
-		is_in_job = true;
-		if (!home_overlaps(&decision->home, node_mask_of(move->to)))
-			return "the vCPUs have moved on";
-	}
-	/* vCPUs are pinned one by one: the next one's cell joins in */
-	if (!is_in_job && decision->reason == REASON_GATE &&
-	    decision->gate == GATE_MOVING &&
-	    decision->wrong_bytes >= SUPERSEDE_BYTES)
-		return "more of the guest is to move";
-	return NULL;
-}
-
-static void review_job(struct daemon *daemon, struct guest *guest,
-		       const struct decision *decision)
-{
-	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
-	const char *why;
-
-	if (!entry || !entry->job || !entry->order.is_automatic ||
-	    entry->is_superseded || !decision->by_affinity)
-		return;
-	why = why_supersede(entry, decision);
-	if (!why)
-		return;
-	entry->is_superseded = true;
-	daemon_cancel_job(daemon, entry, why);
-}
-
-/* Decisions come in the order of the guests. */
-static void review_jobs(struct daemon *daemon)
-{
-	const struct plan *plan = &daemon->plan;
-	struct guest *guest = daemon->guests;
-	size_t index = 0;
-
-	for (size_t i = 0; i < plan->n_decisions; i++) {
-		while (index < plan->decisions[i].guest) {
-			guest = guest->next;
-			index++;
-		}
-		if (guest->active_job)
-			review_job(daemon, guest, &plan->decisions[i]);
-	}
-}
-
-static bool has_moves(const struct plan *plan, size_t index)
-{
-	for (size_t i = 0; i < plan->n_moves; i++)
-		if (plan->moves[i].guest == index)
-			return true;
-	return false;
-}
-
-/* A pin a moment ago is what led to a job, else what was seen now. */
-static uint64_t trigger_of(const struct daemon *daemon,
-			   const struct guest *guest)
-{
-	uint64_t now_ns = daemon->snapshot.now_ns;
-
-	if (guest->stirred_ns + STIRRED_NS > now_ns)
-		return guest->stirred_ns;
-	return now_ns;
-}
-
-static void act(struct daemon *daemon)
-{
-	const struct plan *plan = &daemon->plan;
-	size_t index = 0;
-
-	for (struct guest *g = daemon->guests; g; g = g->next, index++) {
-		struct job_order order = {
-			.is_automatic = true,
-			.trigger_ns = trigger_of(daemon, g),
-		};
-		struct why why;
-
-		if (g->active_job || !has_moves(plan, index))
-			continue;
-		if (!daemon_start_job(daemon, g, plan, &order, &why))
-			log_warning("mover", "guest %s: no job: %s", g->name,
-				    why.text);
-	}
-	review_jobs(daemon);
-}
-
-void daemon_tick(struct daemon *daemon)
-{
-	loop_timer_set(daemon->tick_timer, daemon->config.sample_ns);
-	daemon_observe(daemon);
-	grow_plan(daemon);
-	policy_decide(&daemon->config.policy, &daemon->snapshot, &daemon->plan);
-	act(daemon);
-	for (struct guest *g = daemon->guests; g; g = g->next)
-		guest_pursue(g, daemon->snapshot.now_ns);
-	daemon->ticks++;
-}
+/* Life ---------------------------------------------------------------------- */
 
 static void on_tick(void *arg)
 {
 	daemon_tick(arg);
 }
-
-/* What happens to guests ---------------------------------------------------- */
-
-static void on_guest_known(void *arg, struct guest *guest)
-{
-	resume_guest(arg, guest);
-	tick_soon(arg);
-}
-
-static void on_fetched(void *arg, const struct uuid *uuid, int err,
-		       const struct virt_domain *domain, const struct why *why)
-{
-	struct daemon *daemon = arg;
-	struct guest *guest = daemon_find_guest(daemon, uuid->text);
-
-	if (!guest)
-		return;
-	if (err == -ENOENT || (err == 0 && domain->state == VIRT_STATE_OFF)) {
-		drop_guest(daemon, guest);
-		return;
-	}
-	guest_take_domain(guest, err, domain, why);
-}
-
-static void on_virt_up(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	daemon->is_virt_up = true;
-	log_info("virt", "connected to libvirt%s",
-		 virt_is_read_only(daemon->virt) ? ", for reading only" : "");
-}
-
-static void on_virt_down(void *arg, const struct why *why,
-			 unsigned int retry_ms)
-{
-	struct daemon *daemon = arg;
-
-	if (daemon->is_virt_up || strcmp(daemon->virt_why.text, why->text) != 0)
-		log_warning("virt",
-			    "no connection to libvirt: %s; trying "
-			    "again in %u ms",
-			    why->text, retry_ms);
-	daemon->is_virt_up = false;
-	daemon->virt_why = *why;
-}
-
-/* libvirt has listed all running guests: whose process ended meanwhile is
- * gone, and libvirt is asked about the rest. */
-static void on_list_end(struct daemon *daemon)
-{
-	struct guest *next;
-
-	for (struct guest *g = daemon->guests; g; g = next) {
-		next = g->next;
-		g->wants_domain = true;
-		if (g->identity.pidfd >= 0 &&
-		    identity_poll(&daemon->sys, &g->identity) < 0)
-			drop_guest(daemon, g);
-	}
-	tick_soon(daemon);
-}
-
-static void stir(struct daemon *daemon, struct guest *guest)
-{
-	if (guest->sampler)
-		sampler_refresh(guest->sampler);
-	tick_soon(daemon);
-}
-
-static void take_event(struct daemon *daemon, struct guest *guest,
-		       const struct virt_event *event)
-{
-	switch (event->kind) {
-	case VIRT_STARTED:
-		guest->started_ns = daemon->sys.ops->now_ns(daemon->sys.self);
-		guest->wants_map = true;
-		break;
-	case VIRT_DEVICE_ADDED:
-	case VIRT_DEVICE_REMOVED:
-	case VIRT_MEMORY_SIZE:
-		guest->wants_map = true;
-		break;
-	case VIRT_TUNED:
-		guest->stirred_ns = daemon->sys.ops->now_ns(daemon->sys.self);
-		break;
-	case VIRT_BALLOON:
-		guest->wants_measure = true;
-		return;
-	default:
-		break;
-	}
-	guest->wants_domain = true;
-	guest->retry_ns = 0;
-	stir(daemon, guest);
-}
-
-static void on_virt_event(void *arg, const struct virt_event *event)
-{
-	struct daemon *daemon = arg;
-	struct guest *guest;
-
-	if (event->kind == VIRT_LIST_END) {
-		on_list_end(daemon);
-		return;
-	}
-	if (event->kind == VIRT_STOPPED) {
-		guest = daemon_find_guest(daemon, event->uuid.text);
-		if (guest)
-			drop_guest(daemon, guest);
-		return;
-	}
-	guest = get_guest(daemon, &event->uuid);
-	log_debug("virt", "guest %s: event %d %s", guest->name,
-		  (int)event->kind, event->detail);
-	take_event(daemon, guest, event);
-}
-
-/* The hook script only makes us look sooner. */
-static void on_hook(void *arg, const struct hook_word *word)
-{
-	struct daemon *daemon = arg;
-
-	log_debug("virt", "hook: %s %s of %s", word->op, word->subop,
-		  word->name);
-	if (daemon->is_virt_up)
-		virt_relist(daemon->virt);
-	tick_soon(daemon);
-}
-
-/* Life ---------------------------------------------------------------------- */
-
-static const struct virt_handlers virt_handlers = {
-	.on_up = on_virt_up,
-	.on_down = on_virt_down,
-	.on_event = on_virt_event,
-};
 
 /* What an administrator should know of this host before anything moves. */
 static void warn_of_host(struct daemon *daemon)
@@ -413,7 +134,7 @@ static int open_sockets(struct daemon *daemon, struct why *why)
 	err = control_create(daemon->loop, &settings, &daemon->control, why);
 	if (err < 0)
 		return err;
-	if (hook_create(daemon->loop, config->hook_path, on_hook, daemon,
+	if (hook_create(daemon->loop, config->hook_path, events_on_hook, daemon,
 			&daemon->hook, &hook_why) < 0)
 		log_warning("hook", "%s; going on without hooks",
 			    hook_why.text);
@@ -441,7 +162,7 @@ static void create_parts(struct daemon *daemon)
 	daemon->crew = crew_create(daemon->loop, &daemon->sys, &crew,
 				   daemon_on_job_ended, daemon);
 	daemon->virt = virt_create(daemon->loop, daemon->virt_pool, &virt,
-				   &virt_handlers, daemon);
+				   events_virt_handlers(), daemon);
 	daemon->tick_timer = loop_timer_add(daemon->loop, on_tick, daemon);
 	daemon->watch_timer =
 		loop_timer_add(daemon->loop, daemon_on_watch, daemon);
@@ -450,8 +171,8 @@ static void create_parts(struct daemon *daemon)
 		.config = &daemon->config,
 		.pool = daemon->look_pool,
 		.virt = daemon->virt,
-		.on_fetched = on_fetched,
-		.on_known = on_guest_known,
+		.on_fetched = events_on_fetched,
+		.on_known = events_on_guest_known,
 		.arg = daemon,
 	};
 }
@@ -480,7 +201,7 @@ int daemon_init(struct daemon *daemon, struct loop *loop, const struct sys *sys,
 	err = virt_start(daemon->virt, why);
 	if (err < 0)
 		return err;
-	tick_soon(daemon);
+	daemon_tick_soon(daemon);
 	return 0;
 }
 
@@ -528,5 +249,5 @@ void daemon_reload(struct daemon *daemon)
 						  : config.log_level);
 	log_info("config", "read again; sockets, threads and connection stay "
 			   "as they were");
-	tick_soon(daemon);
+	daemon_tick_soon(daemon);
 }

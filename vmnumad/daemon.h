@@ -74,8 +74,13 @@ void daemon_finish(struct daemon *daemon);
 /* Read the configuration again; on an error the old one stays. */
 void daemon_reload(struct daemon *daemon);
 
-/* Observe, decide, act, now. */
+/* Observe, decide, act: now, or as soon as what just happens is over. */
 void daemon_tick(struct daemon *daemon);
+void daemon_tick_soon(struct daemon *daemon);
+
+/* The guest of a uuid, made if it is new; and its end. */
+struct guest *daemon_get_guest(struct daemon *daemon, const struct uuid *uuid);
+void daemon_drop_guest(struct daemon *daemon, struct guest *guest);
 
 /* By name or uuid, NULL if there is none. */
 struct guest *daemon_find_guest(struct daemon *daemon, const char *name);

@@ -80,8 +80,8 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge)
 	double stall_ns = (double)config->stall_ns;
 
 	if (is_huge)
-		return clamp(call_ns / pace->huge_ns_per_page,
-			     config->huge_min, config->huge_max);
+		return clamp(call_ns / pace->huge_ns_per_page, config->huge_min,
+			     config->huge_max);
 	if (stall_ns < SMALL_BATCH * pace->small_ns_per_page)
 		call_ns = stall_ns;
 	return clamp(call_ns / pace->small_ns_per_page, SMALL_PER_CALL_MIN,

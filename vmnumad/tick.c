@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One tick: observe (observe.c), decide (policy/), act (moves.c). Run once a
+ * sampling period and a moment after anything happens to a guest.
+ */
+#include <stdlib.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "loop.h"
+#include "xalloc.h"
+
+#define NS_PER_MS 1000000ull
+
+/* A job that starts so soon after an event was led to by it. */
+#define STIRRED_NS (5000 * NS_PER_MS)
+
+/* So much memory of another cell is worth a new job in place of one at work. */
+#define SUPERSEDE_BYTES (16 * MIB)
+
+static void grow_plan(struct daemon *daemon)
+{
+	struct plan *plan = &daemon->plan;
+	size_t n_cells = 0;
+
+	for (struct guest *g = daemon->guests; g; g = g->next)
+		n_cells += g->n_cells;
+	plan->n_moves = 0;
+	plan->n_decisions = 0;
+	if (n_cells <= plan->cap_decisions)
+		return;
+	plan->cap_decisions = n_cells;
+	plan->cap_moves = n_cells * 8;
+	plan->decisions = xreallocarray(plan->decisions, plan->cap_decisions,
+					sizeof(*plan->decisions));
+	plan->moves = xreallocarray(plan->moves, plan->cap_moves,
+				    sizeof(*plan->moves));
+}
+
+static bool home_overlaps(const struct home *home, struct node_mask nodes)
+{
+	node_each (node, nodes) {
+		if (home->weight[node])
+			return true;
+	}
+	return false;
+}
+
+/* Why an automatic job is to make way for a newer plan, given what is decided
+ * about one cell now; NULL: it goes on. */
+static const char *why_supersede(const struct job_entry *entry,
+				 const struct decision *decision)
+{
+	bool is_in_job = false;
+
+	for (size_t i = 0; i < entry->n_moves; i++) {
+		const struct plan_move *move = &entry->moves[i];
+
+		if (move->cell != decision->cell)
+			continue;
+		is_in_job = true;
+		if (!home_overlaps(&decision->home, node_mask_of(move->to)))
+			return "the vCPUs have moved on";
+	}
+	/* vCPUs are pinned one by one: the next one's cell joins in */
+	if (!is_in_job && decision->reason == REASON_GATE &&
+	    decision->gate == GATE_MOVING &&
+	    decision->wrong_bytes >= SUPERSEDE_BYTES)
+		return "more of the guest is to move";
+	return NULL;
+}
+
+static void review_job(struct daemon *daemon, struct guest *guest,
+		       const struct decision *decision)
+{
+	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
+	const char *why;
+
+	if (!entry || !entry->job || !entry->order.is_automatic ||
+	    entry->is_superseded || !decision->by_affinity)
+		return;
+	why = why_supersede(entry, decision);
+	if (!why)
+		return;
+	entry->is_superseded = true;
+	daemon_cancel_job(daemon, entry, why);
+}
+
+/* Decisions come in the order of the guests. */
+static void review_jobs(struct daemon *daemon)
+{
+	const struct plan *plan = &daemon->plan;
+	struct guest *guest = daemon->guests;
+	size_t index = 0;
+
+	for (size_t i = 0; i < plan->n_decisions; i++) {
+		while (index < plan->decisions[i].guest) {
+			guest = guest->next;
+			index++;
+		}
+		if (guest->active_job)
+			review_job(daemon, guest, &plan->decisions[i]);
+	}
+}
+
+static bool has_moves(const struct plan *plan, size_t index)
+{
+	for (size_t i = 0; i < plan->n_moves; i++)
+		if (plan->moves[i].guest == index)
+			return true;
+	return false;
+}
+
+/* A pin a moment ago is what led to a job, else what was seen now. */
+static uint64_t trigger_of(const struct daemon *daemon,
+			   const struct guest *guest)
+{
+	uint64_t now_ns = daemon->snapshot.now_ns;
+
+	if (guest->stirred_ns + STIRRED_NS > now_ns)
+		return guest->stirred_ns;
+	return now_ns;
+}
+
+static void act(struct daemon *daemon)
+{
+	const struct plan *plan = &daemon->plan;
+	size_t index = 0;
+
+	for (struct guest *g = daemon->guests; g; g = g->next, index++) {
+		struct job_order order = {
+			.is_automatic = true,
+			.trigger_ns = trigger_of(daemon, g),
+		};
+		struct why why;
+
+		if (g->active_job || !has_moves(plan, index))
+			continue;
+		if (!daemon_start_job(daemon, g, plan, &order, &why))
+			log_warning("mover", "guest %s: no job: %s", g->name,
+				    why.text);
+	}
+	review_jobs(daemon);
+}
+
+void daemon_tick(struct daemon *daemon)
+{
+	loop_timer_set(daemon->tick_timer, daemon->config.sample_ns);
+	daemon_observe(daemon);
+	grow_plan(daemon);
+	policy_decide(&daemon->config.policy, &daemon->snapshot, &daemon->plan);
+	act(daemon);
+	for (struct guest *g = daemon->guests; g; g = g->next)
+		guest_pursue(g, daemon->snapshot.now_ns);
+	daemon->ticks++;
+}
