@@ -43,13 +43,9 @@ counted_bytes() {
 			"\(map(."0" // 0) | add) \(map(add) | add)"'
 }
 
-# Percent of the guest's memory on node 0: what was counted before the pinning,
-# less what jobs have moved since.
+# Percent of the guest's memory on node 0.
 share_of_node_0() {
-	local moved
-	moved=$(vmnumactl --json jobs | json '[.jobs[].bytes_moved] | add // 0')
-	awk -v here="$here_bytes" -v all="$all_bytes" -v moved="$moved" \
-		'BEGIN { p = 100 * (here - moved) / all; printf "%d\n", p < 0 ? 0 : p + 0.5 }'
+	counted_bytes | awk '{ printf "%d\n", $2 ? 100 * $1 / $2 + 0.5 : 0 }'
 }
 
 # A line every other second until all has moved and the last job has ended.
@@ -82,7 +78,7 @@ wait_until 30 vmnumad_knows web || fail 'vmnumad has no map of the guest'
 title 'vCPUs and memory are together on node 0'
 shown vmnumactl list
 shown vmnumactl show web --map
-read -r here_bytes all_bytes <<<"$(counted_bytes)"
+read -r _ all_bytes <<<"$(counted_bytes)"
 
 title 'The administrator pins the vCPUs to node 1'
 pinned_at=$(date +%s%N)

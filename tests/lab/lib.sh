@@ -235,9 +235,30 @@ guests_start() {
 	done
 }
 
+guest_speaks() {
+	grep -q 'probe' "$(guest_serial "$1")"
+}
+
+# Emulated CPUs sometimes lose a guest while its kernel boots: it stands still
+# before the probe has said a word. Nothing that is tested has happened to it by
+# then, so it is started again, twice at most.
+guest_wait_boot() {
+	local name=$1 tries
+	for tries in 1 2; do
+		if wait_until 45 guest_speaks "$name"; then
+			return
+		fi
+		note "guest $name stands still while booting; start $((tries + 1))"
+		guest_stop "$name" || true
+		: >"$(guest_serial "$name")"
+		guest_start "$name"
+	done
+}
+
 # guest_wait_ready NAME [SECONDS]: until the probe has filled its memory.
 guest_wait_ready() {
 	local name=$1
+	guest_wait_boot "$name"
 	wait_until "${2:-90}" guest_is_ready_or_dead "$name" || true
 	guest_is_ready "$name" || {
 		tail -n 20 "$(guest_serial "$name")" >&2 || true

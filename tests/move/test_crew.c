@@ -261,7 +261,8 @@ START_TEST(calls_per_second_are_bounded_over_all_jobs)
 	struct pace_config pace = quick_pace();
 	uint64_t start_ns = real_now_ns(NULL);
 
-	pace.call_ns = 1; /* one huge page a call */
+	pace.huge_min = 1; /* one huge page a call */
+	pace.huge_max = 1;
 	scene_memory(h->s, 0, 64 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
 	add_job(h, &pace);
 	add_job(h, &pace);

@@ -48,7 +48,7 @@ START_TEST(call_lasts_as_long_as_it_shall)
 	ck_assert_uint_ge(pace_call_pages(&pace, true), 9);
 	ck_assert_uint_le(pace_call_pages(&pace, true), 10);
 	learn(&pace, true, 100 * NS_PER_MS);
-	ck_assert_uint_eq(pace_call_pages(&pace, true), 1);
+	ck_assert_uint_eq(pace_call_pages(&pace, true), config.huge_min);
 	learn(&pace, true, 1);
 	ck_assert_uint_eq(pace_call_pages(&pace, true), 128);
 }
@@ -70,6 +70,7 @@ START_TEST(calls_have_their_share_of_the_time)
 {
 	struct pace_config config = { .call_ns = 10 * NS_PER_MS,
 				      .stall_ns = NS_PER_MS,
+				      .huge_min = 1,
 				      .huge_max = 128,
 				      .duty = 200,
 				      .lanes = 1 };
@@ -111,6 +112,7 @@ START_TEST(guest_that_waits_gets_more_time)
 {
 	struct pace_config config = { .call_ns = 10 * NS_PER_MS,
 				      .stall_ns = NS_PER_MS,
+				      .huge_min = 1,
 				      .huge_max = 128,
 				      .duty = 400,
 				      .lanes = 1 };
@@ -132,6 +134,7 @@ START_TEST(tiny_share_stays_as_it_was_set)
 {
 	struct pace_config config = { .call_ns = 1,
 				      .stall_ns = 1,
+				      .huge_min = 1,
 				      .huge_max = 1,
 				      .duty = 1,
 				      .lanes = 1 };

@@ -17,6 +17,7 @@
 /* A count is done again after so long, or after so many times of what it took:
  * it must not cost more than a hundredth of one CPU. */
 #define MEASURE_PERIOD_NS   (20 * NS_PER_S)
+#define MEASURE_LIVE_NS     (1 * NS_PER_S) /* while a job moves it */
 #define MEASURE_COST_FACTOR 100
 
 /* Where libvirt notes the pid of a guest: a file for anyone to read. */
@@ -183,7 +184,8 @@ static void take_map(struct guest *guest, struct inspection *i)
 
 void guest_take_measure(struct guest *guest, const struct inspection *i)
 {
-	if (!i->measure.cells)
+	/* counted before what is known now, such as a job's end */
+	if (!i->measure.cells || i->measure.start_ns < guest->measured_ns)
 		return;
 	guest->measured_ns =
 		guest->env->sys->ops->now_ns(guest->env->sys->self);
@@ -271,11 +273,11 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
 {
 	uint64_t period_ns =
-		u64_max(MEASURE_PERIOD_NS,
-			guest->measure_took_ns * MEASURE_COST_FACTOR);
+		guest->active_job ? MEASURE_LIVE_NS : MEASURE_PERIOD_NS;
 
-	return guest->built.map && guest->active_job == 0 &&
-	       now_ns > guest->measured_ns + period_ns;
+	period_ns = u64_max(period_ns,
+			    guest->measure_took_ns * MEASURE_COST_FACTOR);
+	return guest->built.map && now_ns > guest->measured_ns + period_ns;
 }
 
 void guest_pursue(struct guest *guest, uint64_t now_ns)

@@ -142,6 +142,7 @@ int measure_guest(const struct sys *sys, const struct identity *identity,
 		measure_finish(&measure);
 		return got;
 	}
+	measure.start_ns = start_ns;
 	measure.took_ns = sys->ops->now_ns(sys->self) - start_ns;
 	*ret_measure = measure;
 	return 0;

@@ -38,7 +38,8 @@ struct measure {
 	size_t n_cells; /* length of cells */
 	struct measure_slot *slots; /* owned, sorted by gpa; NULL unless asked */
 	size_t n_slots; /* length of slots */
-	uint64_t took_ns; /* what the scan took */
+	uint64_t start_ns; /* when the scan began, CLOCK_MONOTONIC */
+	uint64_t took_ns; /* what it took */
 	uint64_t queried_pages; /* addresses that were asked for */
 };
 
