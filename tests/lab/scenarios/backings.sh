@@ -29,10 +29,10 @@ small_guest shared backing=memfd
 small_guest pool hugepages=2048
 small_guest flat cells=0 machine=q35
 small_guest small
+guests_start shared pool flat
+# khugepaged would make huge pages of the small ones, where most of them were
 set_thp never
 guest_start small
-set_thp always
-guests_start shared pool flat
 guest_wait_ready small
 start_vmnumad
 wait_vmnumad_knows shared pool flat small
