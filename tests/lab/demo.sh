@@ -78,6 +78,7 @@ wait_until 30 vmnumad_knows web || fail 'vmnumad has no map of the guest'
 title 'vCPUs and memory are together on node 0'
 shown vmnumactl list
 shown vmnumactl show web --map
+
 title 'The administrator pins the vCPUs to node 1'
 pinned_at=$(date +%s%N)
 for vcpu in 0 1; do

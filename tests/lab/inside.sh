@@ -124,12 +124,17 @@ uptime_cs() {
 }
 
 # A guest's kernel patches itself too and can fall to the emulator's fault while
-# it boots; the runner then boots again. Later than that it is a finding.
+# it boots, or stand still before the probe has said a word; the runner then
+# boots again. Later than that it is a finding.
 guest_fell_to_emulator() {
 	local serial
 	[ "$LAB_ACCEL" = tcg ] || return 1
 	for serial in "$LAB_OUT"/*.serial; do
-		if grep -qsE 'int3: 0000 \[#' "$serial" && ! grep -q 'probe ready' "$serial"; then
+		[ -e "$serial" ] || continue
+		if ! grep -q probe "$serial"; then
+			return 0
+		fi
+		if grep -qE 'int3: 0000 \[#' "$serial" && ! grep -q 'probe ready' "$serial"; then
 			return 0
 		fi
 	done

@@ -207,9 +207,14 @@ small_guest() {
 		probe='probe.busy=20 probe.pages=12000' "${@:2}"
 }
 
-# Starts a defined guest; it is transient and leaves nothing in libvirt.
+# Starts a defined guest; it is transient and leaves nothing in libvirt. One that
+# libvirt cannot start in a minute is lost like one that does not boot.
 guest_start() {
-	virsh -q create "$LAB_OUT/$1.xml" >/dev/null || fail "guest $1 does not start"
+	timeout 60 virsh -q create "$LAB_OUT/$1.xml" >/dev/null && return
+	note "guest $1 does not start; once more"
+	timeout 30 virsh -q destroy "$1" >/dev/null 2>&1 || true
+	timeout 60 virsh -q create "$LAB_OUT/$1.xml" >/dev/null ||
+		fail "guest $1 does not start"
 }
 
 guest_stop() {
