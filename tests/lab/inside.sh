@@ -152,9 +152,18 @@ give_up_boot() {
 	exit 1
 }
 
+# Tells the runner that this host is alive; ended with all else by clean_up.
+beat() {
+	while :; do
+		touch "$control/heartbeat"
+		sleep 3
+	done
+}
+
 run_scenario() {
 	local name=$1 path=$2 status=0 start took verdict
 	export LAB_OUT=/run/lab/$name LAB_NAME=$name
+	beat &
 	start=$(uptime_cs)
 	timeout -k 5 "$LAB_TIMEOUT" "$path" </dev/null >>"$LAB_OUT/output.log" 2>&1 ||
 		status=$?
