@@ -25,22 +25,21 @@ move() {
 start_libvirtd
 reserve_hugepages 0 140
 reserve_hugepages 1 140
+start_vmnumad
 small_guest shared backing=memfd
 small_guest pool hugepages=2048
 small_guest flat cells=0 machine=q35
 small_guest small
-guests_start shared pool flat
-# khugepaged would make huge pages of the small ones, where most of them were
-set_thp never
-guest_start small
-guest_wait_ready small
-start_vmnumad
-wait_vmnumad_knows shared pool flat small
 for name in shared pool flat small; do
+	# khugepaged would make huge pages of small ones, where most of them were
+	[ $name != small ] || set_thp never
+	guests_start $name
+	wait_vmnumad_knows $name
 	vmnumactl show $name | grep -A 3 REGION
 	move $name 1
 	counts_must_agree $name
 	move $name 0
 	probe_must_be_right $name
+	guest_stop $name
 done
 stop_vmnumad

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1
+# lab: --nodes 2 --kernel 6.12
 #
 # What is typed wrongly, or by somebody without the right to, gets a sentence and
 # the exit status of the contract, and nothing is moved.

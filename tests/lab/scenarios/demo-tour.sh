@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1
+# lab: --nodes 2 --kernel 6.12
 #
 # On a NUMA host with a running guest, scripts/demo looks and moves nothing, and
 # without a person's consent does not even ask the guest's monitor.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1
+# lab: --nodes 2 --kernel 6.12
 #
 # A vCPU that may run everywhere and that the scheduler has taken to the other
 # node: memory follows once it has stayed there, and not before. Then what the

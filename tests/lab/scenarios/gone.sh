@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.12
 #
 # Guests that end, die or stand still while their memory is being moved: the job
 # says so and ends, the daemon and the job of the guest beside them go on.

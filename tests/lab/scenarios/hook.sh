@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1
+# lab: --nodes 2 --kernel 6.12
 #
 # libvirt's hook, installed as its README says: vmnumad hears of guests with the
 # strangest names, and no guest waits or dies because of the hook, whatever
@@ -36,7 +36,9 @@ start_libvirtd
 note 'without vmnumad'
 hook_must_be_quick web
 small_guest web
-sed -i "s|<name>web</name>|<name>$(sed 's/&/\&amp;/g; s/"/\&quot;/g' <<<"$strange")</name>|" "$LAB_OUT/web.xml"
+xml=$(<"$LAB_OUT/web.xml")
+escaped=$(sed 's/&/\&amp;/g; s/"/\&quot;/g' <<<"$strange")
+printf '%s\n' "${xml/"<name>web</name>"/"<name>$escaped</name>"}" >"$LAB_OUT/web.xml"
 guest_start web
 guest_wait_ready web
 

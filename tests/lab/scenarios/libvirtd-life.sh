@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1
+# lab: --nodes 2 --kernel 6.12
 #
 # libvirtd comes late, ends, dies and stands still; vmnumad ends and dies. Guests
 # and jobs go on, vmnumactl answers, and afterwards all is found again.

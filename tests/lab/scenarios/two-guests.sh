@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.12
 #
 # Two guests move at once, in opposite directions: neither is taken for the
 # other. One job is paused, resumed and let go on; the other is cancelled.
