@@ -410,7 +410,7 @@ json() {
 
 # True once the daemon has counted the guest's memory.
 vmnumad_knows() {
-	[ "$(vmnumactl --json show "$1" | json '.guests[0].cells | length')" -gt 0 ]
+	[ "$(vmnumactl --json show -- "$1" | json '.guests[0].cells | length')" -gt 0 ]
 }
 
 # wait_vmnumad_knows NAME...: until it has counted the memory of each.

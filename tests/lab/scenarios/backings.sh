@@ -35,6 +35,7 @@ for name in shared pool flat small; do
 	[ $name != small ] || set_thp never
 	guests_start $name
 	wait_vmnumad_knows $name
+	probe_wait_lines $name 8 # by then the guest has what it needs
 	vmnumactl show $name | grep -A 3 REGION
 	move $name 1
 	counts_must_agree $name

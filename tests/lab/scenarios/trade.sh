@@ -27,6 +27,7 @@ guest_start left
 guest_start right
 guest_wait_ready left
 guest_wait_ready right
+mount -o remount,size=90% /dev/shm
 fill_node 0 400
 fill_node 1 400
 numactl --hardware | grep free
