@@ -14,7 +14,7 @@
 /* A rewriting of cpusets, on its way. */
 struct rewriting {
 	struct sys sys; /* borrowed door */
-	pid_t pid; /* whose cpusets */
+	struct identity identity; /* whose cpusets; owned copy */
 	struct node_mask nodes; /* to be added or removed */
 	bool is_widening; /* added */
 	int err; /* what came of it */
@@ -28,9 +28,10 @@ static void run(void *arg)
 	struct rewriting *r = arg;
 
 	if (r->is_widening)
-		r->err = cpuset_widen(&r->sys, r->pid, r->nodes, &r->why);
+		r->err = cpuset_widen(&r->sys, &r->identity, r->nodes, &r->why);
 	else
-		r->err = cpuset_narrow(&r->sys, r->pid, r->nodes, &r->why);
+		r->err =
+			cpuset_narrow(&r->sys, &r->identity, r->nodes, &r->why);
 }
 
 static void on_done(void *arg)
@@ -38,11 +39,20 @@ static void on_done(void *arg)
 	struct rewriting *r = arg;
 
 	r->fn(r->arg, r->err, &r->why);
+	identity_close(&r->sys, &r->identity);
 	free(r);
 }
 
-static void submit(struct daemon *daemon, struct rewriting *r)
+static void submit(struct daemon *daemon, const struct guest *guest,
+		   struct rewriting *r)
 {
+	if (!guest ||
+	    identity_dup(&daemon->sys, &guest->identity, &r->identity) < 0) {
+		r->err = -ESRCH;
+		why_set(&r->why, "the guest has ended");
+		on_done(r);
+		return;
+	}
 	if (task_submit(daemon->look_pool, run, on_done, r) == 0)
 		return;
 	r->err = -EAGAIN;
@@ -57,7 +67,7 @@ void rehome_widen(struct daemon *daemon, const struct guest *guest,
 
 	*r = (struct rewriting) {
 		.sys = daemon->sys,
-		.pid = guest->identity.pid,
+		.identity.pidfd = -1,
 		.nodes = nodes,
 		.is_widening = true,
 		.fn = fn,
@@ -65,7 +75,7 @@ void rehome_widen(struct daemon *daemon, const struct guest *guest,
 	};
 	log_info("mover", "guest %s: widening its cpuset for re-homing",
 		 guest->name);
-	submit(daemon, r);
+	submit(daemon, guest, r);
 }
 
 bool rehome_is_due(const struct job_entry *entry)
@@ -98,12 +108,12 @@ void rehome_narrow(struct daemon *daemon, const struct job_entry *entry,
 				node_mask_add(&kept, node);
 	*r = (struct rewriting) {
 		.sys = daemon->sys,
-		.pid = entry->pid,
+		.identity.pidfd = -1,
 		.nodes = { from.bits & ~kept.bits },
 		.fn = fn,
 		.arg = arg,
 	};
 	log_info("mover", "guest %s: narrowing its cpuset to its new home",
 		 entry->guest_name);
-	submit(daemon, r);
+	submit(daemon, guest, r);
 }

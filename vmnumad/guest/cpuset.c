@@ -50,7 +50,7 @@ static void add_dir(struct cpusets *sets, const char *mount, const char *cgroup)
 	size_t len;
 
 	if (sets->n == CPUSET_DIRS_MAX || has_path(sets, path) ||
-	    strstr(path, "/../") ||
+	    strstr(path, "/../") || !strstr(cgroup, "libvirt") ||
 	    sets->sys->ops->read_file(sets->sys->self, path, text, sizeof(text),
 				      &len) < 0 ||
 	    list_parse_nodes(text, &dir.mems, NULL) < 0)
@@ -98,15 +98,18 @@ static int on_thread(void *arg, const char *tid)
 	return 0;
 }
 
-static int cpusets_read(const struct sys *sys, pid_t pid,
+static int cpusets_read(const struct sys *sys, const struct identity *guest,
 			struct cpusets *ret_sets, struct why *why)
 {
-	struct cpusets sets = { .sys = sys, .pid = pid };
+	struct cpusets sets = { .sys = sys, .pid = guest->pid };
 	char path[32];
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)guest->pid);
 	err = sys->ops->each_entry(sys->self, path, on_thread, &sets);
+	/* alive after it was read: these are its cgroups, no other process' */
+	if (err >= 0)
+		err = identity_poll(sys, guest);
 	if (err < 0 || sets.n == 0) {
 		why_set(why, err < 0 ? "the guest has ended"
 				     : "no cpuset controls this guest");
@@ -154,14 +157,14 @@ static struct node_mask allowed_now(const struct cpusets *sets)
 	return status.mems_allowed;
 }
 
-int cpuset_widen(const struct sys *sys, pid_t pid, struct node_mask add,
-		 struct why *why)
+int cpuset_widen(const struct sys *sys, const struct identity *guest,
+		 struct node_mask add, struct why *why)
 {
 	struct cpusets sets;
 	size_t i;
 	int err;
 
-	err = cpusets_read(sys, pid, &sets, why);
+	err = cpusets_read(sys, guest, &sets, why);
 	if (err < 0)
 		return err;
 	for (i = 0; i < sets.n && err == 0; i++) {
@@ -181,13 +184,13 @@ int cpuset_widen(const struct sys *sys, pid_t pid, struct node_mask add,
 	return err;
 }
 
-int cpuset_narrow(const struct sys *sys, pid_t pid, struct node_mask remove,
-		  struct why *why)
+int cpuset_narrow(const struct sys *sys, const struct identity *guest,
+		  struct node_mask remove, struct why *why)
 {
 	struct cpusets sets;
 	int err;
 
-	err = cpusets_read(sys, pid, &sets, why);
+	err = cpusets_read(sys, guest, &sets, why);
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < sets.n && err == 0; i++) {
