@@ -2,7 +2,7 @@
 /*
  * Counts, from outside, on which host node the memory of a process lies: asks
  * move_pages(2), without moving anything, for every 4 KiB page of its mappings
- * of 16 MiB and more, which in a QEMU are the guest's memory. It is the lab's
+ * of 64 MiB and more, which in a QEMU are the guest's memory. It is the lab's
  * own opinion, written apart from the daemon's code on purpose. Run by the
  * scenarios of tests/lab and by tests/bench.
  *
@@ -27,14 +27,14 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096ull
-#define BIG_BYTES  (16ull << 20)
+#define BIG_BYTES  (64ull << 20)
 #define BATCH      8192
 #define MAX_NODES  64
 #define MAX_RUNS   256
 #define MS_PER_SEC 1000ull
 #define NS_PER_MS  1000000ull
 
-/* A run of adjoining writable mappings. */
+/* A writable mapping. */
 struct run {
 	unsigned long long start; /* first address */
 	unsigned long long end; /* behind the last */
@@ -123,11 +123,11 @@ static int holds_memory(const char *name)
 	return 0;
 }
 
-/* Adjoining mappings count as one: binding a part of one splits it. */
+/* Each line of the kernel's by itself: a thread's stack or QEMU's copy of the
+ * guest's kernel may adjoin the guest's memory. */
 static void find_runs(struct count *count)
 {
-	struct run run = { 0, 0 };
-	unsigned long long start, end;
+	struct run run;
 	char path[32], line[512], mode[5], name[256];
 	FILE *maps;
 
@@ -137,18 +137,12 @@ static void find_runs(struct count *count)
 		die(path, errno);
 	while (fgets(line, sizeof(line), maps)) {
 		name[0] = '\0';
-		if (sscanf(line, "%llx-%llx %4s %*s %*s %*s %255s", &start,
-			   &end, mode, name) < 3)
+		if (sscanf(line, "%llx-%llx %4s %*s %*s %*s %255s", &run.start,
+			   &run.end, mode, name) < 3)
 			continue;
-		if (strncmp(mode, "rw", 2) || !holds_memory(name))
-			continue;
-		if (start != run.end) {
+		if (!strncmp(mode, "rw", 2) && holds_memory(name))
 			add_if_big(count, &run);
-			run.start = start;
-		}
-		run.end = end;
 	}
-	add_if_big(count, &run);
 	fclose(maps);
 }
 
