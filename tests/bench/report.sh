@@ -97,8 +97,8 @@ has_runs() {
 }
 
 write_moves() {
-	jq -r '.machine | "The NUMA host is emulated (`tests/lab`): Linux \(.lab_kernel), two nodes, run by
-QEMU \(.qemu) with \(.accel)."' "$out/bench.json"
+	jq -r '.machine | "The NUMA host is emulated (`tests/lab`): Linux \(.lab_kernel), two nodes,
+by \(if .accel == "tcg" then "software emulation" else "KVM" end). Its guests are run by QEMU \(.qemu) with KVM."' "$out/bench.json"
 	cat "$here/method.md"
 	printf '\n## Moving a running guest\n\n'
 	jq -r -f "$here/tables.jq" "$out/bench.json"

@@ -57,6 +57,37 @@ def move_table:
     [.[].control_lost_s.min] | min | fixed(2)) to \(
     [.[].control_lost_s.max] | max | fixed(2)) s.");
 
+def of($method): map(select(.method == $method)) | first;
+def times($n): if . == null then "-" else fixed($n) + " times" end;
+def ratio($a; $b): if $a == null or $b == null or $b <= 0 then null else $a / $b end;
+def least($values): [$values[] | select(. != null)] | min;
+
+# What the table says, as the ratios that count; of medians.
+def verdict:
+  of("ours") as $ours | of("ours-hurry") as $hurry
+  | of("migratepages") as $mp | of("numatune") as $nt
+  | select($ours != null and $hurry != null and $mp != null)
+  | "Of these medians: in a hurry vmnumad has \(
+      ratio($hurry.mb_per_s.median; $mp.mb_per_s.median) | times(1)
+    ) the throughput of migratepages. At its default pace the guest loses \(
+      ratio($ours.lost_s.median; least([$mp.lost_s.median, $nt.lost_s.median])) | times(2)
+    ) the work that it loses by the better of the kernel's ways, and its longest gap is \(
+      ratio($ours.longest_gap_ms.median;
+            least([$mp.longest_gap_ms.median, $nt.longest_gap_ms.median])) | times(2)
+    ) the shorter of theirs.",
+    "";
+
+def follow_verdict:
+  of("ours-follow") as $ours | of("balancing") as $kernel
+  | select($ours != null and $kernel != null)
+  | "Of these medians: vmnumad costs the guest \(
+      ratio($ours.lost_s.median; $kernel.lost_s.median) | times(2)
+    ) the work that kernel balancing costs it, and is whole in \(
+      ratio($ours.seconds.median; $kernel.seconds.median) | times(2)
+    ) its time (\(if $kernel.arrived < $kernel.runs then "which did not always arrive"
+      else "which always arrived" end)).",
+    "";
+
 def follow_table:
   (["what follows", "arrived", "seconds", "there after 5 s, %", "20 s, %",
     "60 s, %", "guest work lost, s", "worst second, %", "longest gap, ms"]
@@ -73,7 +104,7 @@ def follow_table:
 | sort_by(.method | order)
 | (map(select(follows | not)) | select(length > 0)
    | "### \(.[0].guest | guest_called), shape \"\(.[0].shape)\"", "",
-     move_table, ""),
+     move_table, "", verdict),
   (map(select(follows)) | select(length > 0)
    | "### After a pin: \(.[0].guest | guest_called), shape \"\(.[0].shape)\"",
-     "", follow_table, "")
+     "", follow_table, "", follow_verdict)
