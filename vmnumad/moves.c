@@ -63,6 +63,9 @@ int daemon_plan_order(struct daemon *daemon, struct guest *guest,
 	plan.moves = xcalloc(plan.cap_moves, sizeof(*plan.moves));
 	plan.decisions = xcalloc(plan.cap_decisions, sizeof(*plan.decisions));
 	*ret_plan = plan;
+	/* its cpuset may be another one since it was read last, by our hand too */
+	if (guest->sampler)
+		sampler_refresh(guest->sampler);
 	daemon_observe(daemon);
 	index = daemon_snapshot_index(daemon, guest);
 	return policy_request(&daemon->config.policy, &daemon->snapshot,
