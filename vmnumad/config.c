@@ -257,6 +257,8 @@ static int take_move(struct config *c, const char *key, const char *text,
 	if (strcmp(key, "room_wait_s") == 0)
 		return take_scaled(text, 0, 3600, NS_PER_S, &c->room_wait_ns,
 				   why);
+	if (strcmp(key, "collapse") == 0)
+		return take_bool(text, &c->is_collapsing, why);
 	return -ENOENT;
 }
 

@@ -48,6 +48,7 @@ struct config {
 	unsigned int n_movers; /* [move] threads */
 	unsigned int calls_per_s; /* [move] calls_per_second */
 	uint64_t room_wait_ns; /* [move] room_wait_s */
+	bool is_collapsing; /* [move] collapse: make huge pages of small ones */
 	struct policy_config policy; /* [follow] dwell_s, cooldown_s, … */
 	struct config_guest *guests; /* owned */
 	size_t n_guests; /* length of guests */

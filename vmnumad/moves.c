@@ -233,6 +233,7 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	spec.planned_bytes = making.planned_bytes;
 	spec.reserve_bytes = daemon->config.reserve_bytes;
 	spec.room_wait_ns = daemon->config.room_wait_ns;
+	spec.is_collapsing = daemon->config.is_collapsing;
 
 	entry = jobs_add(daemon->jobs, &guest->uuid, guest->name, making.moves,
 			 making.n_moves);

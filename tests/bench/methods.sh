@@ -16,13 +16,13 @@ follows_by_itself() {
 	return 1
 }
 
-# bench_vmnumad MODE: a daemon of its own for each run, so that the other
+# bench_vmnumad MODE [LINE]: a daemon of its own for each run, so that the other
 # methods never meet one, and with a journal of its own, so that it does not go on
-# with a job that an earlier one was cut off in.
+# with a job that an earlier one was cut off in. LINE is one of its [move].
 bench_vmnumad() {
 	local options=()
-	printf '[daemon]\njournal = %s\n[follow]\nmode = %s\n' "$run/journal" "$1" \
-		>"$run/vmnumad.conf"
+	printf '[daemon]\njournal = %s\n[follow]\nmode = %s\n[move]\n%s\n' \
+		"$run/journal" "$1" "${2-}" >"$run/vmnumad.conf"
 	if [ "$BENCH_TRACE" = yes ]; then
 		options+=(--trace "$run/trace")
 	fi
@@ -53,6 +53,24 @@ method_ours_hurry_go() {
 
 method_ours_hurry_finish() {
 	stop_vmnumad
+}
+
+method_ours_collapse_prepare() {
+	guest_pin "$guest" "$to"
+	bench_vmnumad observe 'collapse = yes'
+}
+
+method_ours_collapse_go() {
+	method_ours_hurry_go
+}
+
+# The next method is to meet small pages again.
+method_ours_collapse_finish() {
+	stop_vmnumad
+	awk -v pid="$(guest_pid "$guest")" -F '[- ]' '$3 ~ /^rw/ { printf "%d,0x%s,0x%s\n", pid, $1, $2 }' \
+		"/proc/$(guest_pid "$guest")/maps" | while read -r range; do
+		echo "$range" >/sys/kernel/debug/split_huge_pages || true
+	done
 }
 
 method_migratepages_prepare() {

@@ -8,7 +8,7 @@
 #
 # BENCH_GUEST     thp, 4k, memfd or hugetlb: what the guest's memory is made of
 # BENCH_VCPUS     its vCPUs, each with a probe thread at full load
-# BENCH_METHODS   "ours ours-hurry migratepages numatune", each a move of a guest
+# BENCH_METHODS   "ours ours-hurry ours-collapse migratepages numatune", each a move of a guest
 #                 whose vCPUs were pinned to the target before, and
 #                 "ours-follow balancing numad": what follows a pin by itself
 # BENCH_ROUNDS    times that each method is taken, in turn

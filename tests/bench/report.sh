@@ -57,8 +57,9 @@ write_json() {
 middle_runs() {
 	jq -r --arg shape "$1" --arg guest "$2" --argjson follows "$3" '
 		def follows: .method | IN("ours-follow", "balancing", "numad");
-		def rank: {"ours": 1, "ours-hurry": 2, "ours-follow": 1}[.] // 3;
+		def rank: {"ours": 1, "ours-hurry": 2, "ours-collapse": 3, "ours-follow": 1}[.] // 4;
 		def called: {"ours": "vmnumad", "ours-hurry": "vmnumad --hurry",
+			"ours-collapse": "vmnumad --hurry, collapse = yes",
 			"numatune": "virsh numatune --live", "ours-follow": "vmnumad, automatic",
 			"balancing": "kernel balancing"}[.] // .;
 		[.runs[] | select(.shape == $shape and .guest == $guest and follows == $follows)]

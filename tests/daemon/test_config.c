@@ -134,7 +134,8 @@ START_TEST(keys_are_taken_in_their_units)
 			  "reserve = 1G\n"
 			  "threads = 3\n"
 			  "calls_per_second = 77\n"
-			  "room_wait_s = 0\n");
+			  "room_wait_s = 0\n"
+			  "collapse = yes\n");
 	const struct config *c = &p->config;
 
 	ck_assert_msg(err == 0, "%s", p->why.text);
@@ -158,6 +159,7 @@ START_TEST(keys_are_taken_in_their_units)
 	ck_assert_uint_eq(c->n_movers, 3);
 	ck_assert_uint_eq(c->calls_per_s, 77);
 	ck_assert_uint_eq(c->room_wait_ns, 0);
+	ck_assert(c->is_collapsing);
 	place_destroy(p);
 }
 END_TEST

@@ -32,7 +32,9 @@ static struct scene *call_scene(enum fake_kernel kernel)
 
 static const struct call *run(struct scene *s)
 {
-	call_run(&s->calls[0], &s->sys, PID);
+	struct identity identity = { .pid = PID, .pidfd = -1 };
+
+	call_run(&s->calls[0], &s->sys, &identity);
 	return &s->calls[0];
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "guest/identity.h"
 #include "move/scan.h"
 #include "move/verdict.h"
 #include "sys.h"
@@ -31,6 +32,8 @@ struct call {
 	enum call_verdict verdict; /* of the call as a whole */
 	uint64_t start_ns; /* when it was made */
 	uint64_t took_ns; /* how long the kernel took */
+	bool is_collapse_vain; /* the kernel made no huge page of small ones,
+				* and will not make another */
 
 	struct hva *pages; /* owned, what the kernel is given */
 	int *nodes; /* owned, likewise */
@@ -50,9 +53,11 @@ bool call_add(struct call *call, const struct folio *folio);
 
 /*
  * Move. Makes one moving call, and one query when the answer was not clean or
- * a folio was a guess. Afterwards verdicts[i] says what became of folios[i],
- * which itself is unchanged.
+ * a folio was a guess; before it one collapse for each folio that is apart.
+ * Afterwards verdicts[i] says what became of folios[i], which itself is
+ * unchanged.
  */
-void call_run(struct call *call, const struct sys *sys, pid_t pid);
+void call_run(struct call *call, const struct sys *sys,
+	      const struct identity *identity);
 
 #endif

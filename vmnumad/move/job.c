@@ -40,6 +40,7 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	job->identity = spec->identity;
 	job->map = guest_map_ref(spec->map);
 	job->room_wait_ns = spec->room_wait_ns;
+	job->is_collapsing = spec->is_collapsing;
 	job->n_routes = spec->n_routes;
 	job->routes = xcalloc(spec->n_routes, sizeof(*job->routes));
 	memcpy(job->routes, spec->routes,
@@ -89,6 +90,7 @@ void job_destroy(struct job *job)
 static void begin(struct job *job, uint64_t now_ns)
 {
 	scan_init(&job->scan, &job->sys, job->identity.pid);
+	job->scan.is_collapsing = job->is_collapsing;
 	job->has_scan = true;
 	if (job_lanes(job) == 1)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
@@ -282,7 +284,7 @@ static enum job_turn choose(struct job *job, struct call *call,
 static unsigned int make_call(struct job *job, struct call *call)
 {
 	feel_begin_call(&job->feel, job->sys.ops->now_ns(job->sys.self));
-	call_run(call, &job->sys, job->identity.pid);
+	call_run(call, &job->sys, &job->identity);
 	return feel_end_call(&job->feel, call->start_ns + call->took_ns);
 }
 

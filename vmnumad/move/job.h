@@ -52,6 +52,7 @@ struct job_spec {
 	uint64_t planned_bytes; /* estimate of what has to move */
 	uint64_t reserve_bytes; /* kept free on the targets */
 	uint64_t room_wait_ns; /* how long to wait for room on a target */
+	bool is_collapsing; /* make huge pages of small ones, then move */
 };
 
 struct job;

@@ -138,7 +138,8 @@ static void book_head(struct job *job, const struct call *call,
 	struct folio rest = *folio;
 
 	book_moved(job, call, PAGE_4K_BYTES, folio->node, was);
-	job->scan.is_guessing = false;
+	if (!folio->is_apart)
+		job->scan.is_guessing = false;
 	rest.at.v += PAGE_4K_BYTES;
 	rest.pages--;
 	if (job->n_rests == RESTS_MAX) { /* another pass will find it */
@@ -396,6 +397,8 @@ static void note_call(struct job *job, const struct call *call)
 		       call->took_ns);
 	if (job->receipt.first_call_ns == 0)
 		job->receipt.first_call_ns = call->start_ns;
+	if (call->is_collapse_vain)
+		job->scan.is_collapsing = false;
 	job->receipt.calls++;
 	job->receipt.call_ns += call->took_ns;
 	job->receipt.longest_call_ns =

@@ -74,6 +74,7 @@ struct job {
 	struct job_route *routes; /* owned; bytes count down */
 	size_t n_routes; /* length of routes */
 	uint64_t room_wait_ns; /* from the spec */
+	bool is_collapsing; /* from the spec */
 
 	pthread_mutex_t lock; /* guards everything down to the next lock */
 	struct cell_count *cells; /* owned: counts of this pass */

@@ -122,9 +122,10 @@ static void list_blocks(struct scan *scan, struct folio_list *list,
 /*
  * Without the right to pagemap nothing tells a huge page from 512 small ones.
  * A whole block whose pages all lie on one node is taken for a huge page: its
- * head is moved, and its last page tells whether the guess was right.
+ * head is moved, and its last page tells whether the guess was right. The same
+ * for small pages that are to be made one huge page first (is_apart).
  */
-static size_t guess_huge(struct folio *folios, size_t n)
+static size_t guess_huge(struct folio *folios, size_t n, bool is_apart)
 {
 	size_t kept = 0, i = 0;
 
@@ -142,6 +143,7 @@ static size_t guess_huge(struct folio *folios, size_t n)
 		if (run == PAGES_PER_2M) {
 			folios[kept].pages = PAGES_PER_2M;
 			folios[kept].is_guess = true;
+			folios[kept].is_apart = is_apart;
 		} else {
 			run = 1;
 		}
@@ -183,6 +185,17 @@ static void sum_up(const struct folio_list *list, struct scan_window *window)
 	window->absent_bytes = window->size_bytes - present_bytes;
 }
 
+static void find_huge(const struct scan *scan, const struct region *region,
+		      struct folio_list *list)
+{
+	bool is_blind =
+		scan->is_guessing && scan->classify.means == CLASSIFY_NONE;
+	bool is_apart = scan->is_collapsing && region->backing == BACKING_ANON;
+
+	if (region->page_bytes == PAGE_4K_BYTES && (is_blind || is_apart))
+		list->n = guess_huge(list->folios, list->n, is_apart);
+}
+
 static int scan_range(struct scan *scan, const struct region *region,
 		      uint64_t start, uint64_t end, struct scan_window *window)
 {
@@ -197,10 +210,7 @@ static int scan_range(struct scan *scan, const struct region *region,
 	err = locate_present(scan, &list);
 	if (err < 0)
 		return err;
-	if (region->page_bytes == PAGE_4K_BYTES && scan->is_guessing &&
-	    scan->classify.means == CLASSIFY_NONE)
-		list.n = guess_huge(list.folios, list.n);
-
+	find_huge(scan, region, &list);
 	sum_up(&list, window);
 	return 0;
 }

@@ -34,6 +34,8 @@ struct folio {
 	uint8_t strikes; /* calls that failed to move it, so far */
 	bool is_guess; /* taken for one huge page without proof: ask for
 			* its last page after moving it */
+	bool is_apart; /* a guess too: 512 small pages, to be made one huge
+			* page before it is moved */
 };
 
 /* A place in a walk over a guest map. Zeroed: at the start. */
@@ -61,6 +63,8 @@ struct scan {
 	struct hva *pages; /* owned, addresses of a query */
 	int *status; /* owned, answers of a query */
 	bool is_guessing; /* take unclassified whole blocks for huge pages */
+	bool is_collapsing; /* take whole blocks of small private pages for
+			     * huge pages that are still to be made */
 	uint64_t queried_pages; /* addresses asked for so far */
 };
 
