@@ -314,6 +314,7 @@ static int run_move(struct move *m)
 
 	m->fake->books.move_pages += m->n;
 	m->fake->books.move_all_calls += m->all;
+	m->fake->books.seated_calls += m->nodes[0] == m->fake->books.seat_node;
 	m->fake->now_ns += m->n * m->fake->cost.address_ns;
 	ret = fake_check_process(m->process);
 	/* The kernel asks for the right before it looks at the process. */

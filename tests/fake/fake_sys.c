@@ -34,6 +34,7 @@ struct fake_sys *fake_sys_create(enum fake_kernel kernel)
 	fake->has_pagemap_rights = true;
 	fake->has_sys_nice = true;
 	fake->own_mems.bits = UINT64_MAX;
+	fake->books.seat_node = NODE_NONE;
 	return fake;
 }
 
@@ -323,8 +324,13 @@ static int op_run_on_node(void *self, int node)
 	int ret;
 
 	fake_lock(fake);
-	if (!fake_enter(fake, FAKE_RUN_ON_NODE, -1, &ret))
-		ret = 0;
+	if (!fake_enter(fake, FAKE_RUN_ON_NODE, -1, &ret)) {
+		ret = node != NODE_NONE && fake->nodes[node].has_no_cpus
+			      ? -ENODEV
+			      : 0;
+		if (!ret)
+			fake->books.seat_node = node;
+	}
 	fake_unlock(fake);
 	return ret;
 }

@@ -84,6 +84,7 @@ struct fake_folio {
 /* One node. */
 struct fake_node {
 	bool has_memory; /* else ENODEV */
+	bool has_no_cpus; /* nobody can run on it: ENODEV */
 	uint64_t total_bytes; /* for the test's own sums */
 	uint64_t free_bytes; /* allocations fail below folio size */
 	uint64_t free_2m_blocks; /* each within free_bytes; a THP takes one */
@@ -106,6 +107,9 @@ struct fake_books {
 	uint64_t where_pages; /* addresses asked about */
 	uint64_t move_pages; /* addresses passed to pages_move */
 	uint64_t move_all_calls; /* pages_move calls with all */
+	int seat_node; /* what run_on_node said last that was obeyed; of all
+			* threads together, NODE_NONE at first */
+	uint64_t seated_calls; /* pages_move calls made from that node to it */
 	uint64_t moved_folios; /* folios that changed their node */
 	uint64_t moved_bytes; /* bytes of those */
 	uint64_t failed_folios; /* failed migrations (each disturbs a guest) */

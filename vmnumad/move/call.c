@@ -14,7 +14,7 @@
 
 void call_init(struct call *call)
 {
-	*call = (struct call) { .to = NODE_NONE };
+	*call = (struct call) { .to = NODE_NONE, .seat_node = NODE_NONE };
 	call->folios = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->folios));
 	call->verdicts = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->verdicts));
 	call->pages = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->pages));
@@ -29,7 +29,7 @@ void call_finish(struct call *call)
 	free(call->pages);
 	free(call->nodes);
 	free(call->status);
-	*call = (struct call) { .to = NODE_NONE };
+	*call = (struct call) { .to = NODE_NONE, .seat_node = NODE_NONE };
 }
 
 void call_reset(struct call *call, const struct region *region, int to,
@@ -40,6 +40,17 @@ void call_reset(struct call *call, const struct region *region, int to,
 	call->bytes = 0;
 	call->to = to;
 	call->all = all;
+}
+
+void call_sit(struct call *call, const struct sys *sys, int node)
+{
+	if (call->seat_node == node)
+		return;
+	/* After a refusal the thread still has the seat before. That it was
+	 * refused is remembered too: the next call need not ask again. */
+	if (sys->ops->run_on_node(sys->self, node) < 0 && node != NODE_NONE)
+		sys->ops->run_on_node(sys->self, NODE_NONE);
+	call->seat_node = node;
 }
 
 bool call_add(struct call *call, const struct folio *folio)

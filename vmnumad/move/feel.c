@@ -9,6 +9,13 @@
 /* Weight of the newest pause in what is calm. */
 #define SMOOTHING 0.3
 
+/*
+ * The CPU of one vCPU is taken when one of them waits for so much of a call,
+ * or several do together. A mover that shares a busy CPU has half of it; spread
+ * over all vCPUs of a large guest that would be little.
+ */
+#define CROWDED 0.3
+
 /* What open_vcpu() needs. */
 struct opening {
 	struct feel *feel; /* to be filled */
@@ -107,5 +114,14 @@ unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
 	share = read_share(feel, now_ns) - feel->calm;
 	if (share < 0)
 		return 0;
+	if (share * (double)feel->n > CROWDED)
+		feel->is_crowded = true;
 	return share > 1 ? 1000 : (unsigned int)(share * 1000);
+}
+
+/* No vCPU that has run never waited: no delay at all means that the kernel does
+ * not count it. */
+bool feel_may_crowd(const struct feel *feel)
+{
+	return feel->n > 0 && feel->delay_ns > 0 && !feel->is_crowded;
 }

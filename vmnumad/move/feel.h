@@ -8,6 +8,7 @@
 #ifndef MOVE_FEEL_H
 #define MOVE_FEEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,7 @@ struct feel {
 	uint64_t at_ns; /* of the last reading, 0 none */
 	uint64_t delay_ns; /* run delay then, all vCPUs together */
 	double calm; /* share of time waited between calls, smoothed */
+	bool is_crowded; /* a vCPU was seen to wait for a CPU that we took */
 };
 
 void feel_init(struct feel *feel, const struct sys *sys, pid_t pid);
@@ -35,5 +37,10 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns);
 /* It has ended: thousandths of the time that a vCPU waited in it, beyond what
  * it waits between calls. */
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns);
+
+/* After feel_begin_call: may the call be made from CPUs that vCPUs may run on?
+ * Never without knowledge of how long they wait, and never again once they did
+ * for our sake. */
+bool feel_may_crowd(const struct feel *feel);
 
 #endif

@@ -280,10 +280,24 @@ static enum job_turn choose(struct job *job, struct call *call,
 	return end_pass(job, now_ns);
 }
 
+/*
+ * Where the thread that makes a call runs. On its target it reads from afar and
+ * writes at home, and the copy warms the caches of those who wanted it there;
+ * but where vCPUs keep the CPUs of that node busy, the scheduler knows of better
+ * ones. In a hurry that is not measured.
+ */
+static int find_seat(const struct job *job, const struct call *call)
+{
+	if (job->pace.config.duty == PACE_WHOLE)
+		return NODE_NONE;
+	return feel_may_crowd(&job->feel) ? call->to : NODE_NONE;
+}
+
 /* Make the call, unlocked; thousandths of it that vCPUs waited for a CPU. */
 static unsigned int make_call(struct job *job, struct call *call)
 {
 	feel_begin_call(&job->feel, job->sys.ops->now_ns(job->sys.self));
+	call_sit(call, &job->sys, find_seat(job, call));
 	call_run(call, &job->sys, &job->identity);
 	return feel_end_call(&job->feel, call->start_ns + call->took_ns);
 }
