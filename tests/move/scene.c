@@ -275,7 +275,7 @@ enum job_turn scene_step(struct scene *s, unsigned int lane)
 	s->steps++;
 	check_partition(s);
 	ck_assert_msg(s->steps < STEPS_MAX, "the job does not end");
-	ck_assert_uint_le(s->late_moves, job_lanes(s->job));
+	ck_assert_uint_le(s->late_moves, s->spec.pace.lanes_max);
 	return s->turn;
 }
 

@@ -129,7 +129,7 @@ static struct pace_config quick_pace(void)
 {
 	struct pace_config pace = pace_config_hurry();
 
-	pace.lanes = 1;
+	pace.lanes_max = 1;
 	return pace;
 }
 

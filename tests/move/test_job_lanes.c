@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two threads step one job, as a hurried one is stepped: the books stay whole,
- * nothing is moved twice, and the two do not take the same room.
+ * nothing is moved twice, and the two do not take the same room; and a job finds
+ * out how many of them are of use.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -57,7 +58,7 @@ static void run_lanes(struct scene *s)
 
 	s->spec.pace = pace_config_hurry();
 	scene_job(s);
-	ck_assert_uint_eq(job_lanes(s->job), SCENE_LANES);
+	ck_assert_uint_eq(s->spec.pace.lanes_max, SCENE_LANES);
 	for (unsigned int i = 0; i < SCENE_LANES; i++) {
 		lanes[i] = (struct lane) { .s = s,
 					   .number = i,
@@ -166,6 +167,90 @@ START_TEST(guest_that_ends_stops_both_lanes)
 }
 END_TEST
 
+/* A host on which a call costs as if all lanes that the job wants shared up to
+ * s->arg times the speed of one. */
+static void cost_of_lanes(struct scene *s, enum fake_op op)
+{
+	unsigned int lanes = job_lanes(s->job);
+	uint64_t speed = lanes < s->arg ? lanes : s->arg;
+
+	fake_set_cost(s->fake, (struct fake_cost) { .call_ns = 2000,
+						    .address_ns = 200,
+						    .mib_ns = 100000 / speed });
+}
+
+/* Steps to the end; the most lanes that the job wanted. */
+static unsigned int run_counting(struct scene *s)
+{
+	unsigned int most = 0;
+
+	s->spec.pace.lanes_max = 8;
+	s->spec.pace.huge_min = 16;
+	s->spec.pace.huge_max = 16;
+	s->on_move = cost_of_lanes;
+	scene_job(s);
+	ck_assert_uint_eq(job_lanes(s->job), 1);
+	while (scene_step(s, 0) != JOB_ENDED)
+		if (job_lanes(s->job) > most)
+			most = job_lanes(s->job);
+	return most;
+}
+
+START_TEST(job_wants_as_many_lanes_as_make_it_faster)
+{
+	struct scene *s = scene_create(kernels[_i]);
+
+	scene_memory(s, 0, 3 * GIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	s->spec.pace = pace_config_hurry();
+	s->arg = 4;
+	ck_assert_uint_eq(run_counting(s), 5);
+	ck_assert_uint_eq(job_lanes(s->job), 4);
+	scene_check_end(s);
+	scene_destroy(s);
+}
+END_TEST
+
+START_TEST(job_goes_back_to_one_lane_where_two_are_no_faster)
+{
+	struct scene *s = scene_create(kernels[_i]);
+
+	scene_memory(s, 0, 3 * GIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	s->spec.pace = pace_config_hurry();
+	s->arg = 1;
+	ck_assert_uint_eq(run_counting(s), 2);
+	ck_assert_uint_eq(job_lanes(s->job), 1);
+	scene_check_end(s);
+	scene_destroy(s);
+}
+END_TEST
+
+/* Paused, then resumed a minute later, again and again. */
+START_TEST(pause_does_not_make_a_lane_look_useless)
+{
+	struct scene *s = scene_create(kernels[_i]);
+
+	scene_memory(s, 0, 3 * GIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	s->spec.pace = pace_config_hurry();
+	s->spec.pace.lanes_max = 2;
+	s->spec.pace.huge_min = 16;
+	s->spec.pace.huge_max = 16;
+	s->on_move = cost_of_lanes;
+	s->arg = 2;
+	scene_job(s);
+	while (job_lanes(s->job) == 1)
+		scene_step(s, 0);
+	for (size_t until = s->n_calls + 6; s->n_calls < until;)
+		scene_step(s, 0);
+	job_pause(s->job);
+	ck_assert_int_eq(scene_step(s, 0), JOB_WAIT);
+	fake_advance_ns(s->fake, 60 * NS_PER_S);
+	job_resume(s->job);
+	scene_run(s);
+	ck_assert_uint_eq(job_lanes(s->job), 2);
+	scene_destroy(s);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	const TTest *const all[] = {
@@ -174,6 +259,9 @@ static void add_tests(TCase *tests)
 		two_lanes_make_wrong_guesses,
 		room_that_one_lane_has_taken_is_not_free_for_the_other,
 		guest_that_ends_stops_both_lanes,
+		job_wants_as_many_lanes_as_make_it_faster,
+		job_goes_back_to_one_lane_where_two_are_no_faster,
+		pause_does_not_make_a_lane_look_useless,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

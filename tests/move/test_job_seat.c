@@ -156,7 +156,7 @@ START_TEST(hurried_job_never_sits)
 	struct scene *s = guest_create();
 
 	s->spec.pace = pace_config_hurry();
-	s->spec.pace.lanes = 1;
+	s->spec.pace.lanes_max = 1;
 	s->spec.pace.huge_max = 16;
 	s->spec.pace.huge_min = 16;
 	scene_move(s);

@@ -73,7 +73,7 @@ START_TEST(calls_have_their_share_of_the_time)
 				      .huge_min = 1,
 				      .huge_max = 128,
 				      .duty = 200,
-				      .lanes = 1 };
+				      .lanes_max = 1 };
 	struct pace pace = paced(&config);
 
 	pace_note_call(&pace, true, 10, NS_PER_S, 10 * NS_PER_MS);
@@ -115,7 +115,7 @@ START_TEST(guest_that_waits_gets_more_time)
 				      .huge_min = 1,
 				      .huge_max = 128,
 				      .duty = 400,
-				      .lanes = 1 };
+				      .lanes_max = 1 };
 	struct pace pace = paced(&config);
 
 	pace_note_wait(&pace, 900);
@@ -137,7 +137,7 @@ START_TEST(tiny_share_stays_as_it_was_set)
 				      .huge_min = 1,
 				      .huge_max = 1,
 				      .duty = 1,
-				      .lanes = 1 };
+				      .lanes_max = 1 };
 	struct pace pace = paced(&config);
 
 	pace_note_wait(&pace, 1000);

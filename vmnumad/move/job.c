@@ -56,6 +56,8 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_mutex_init(&job->published_lock, NULL);
 	pace_init(&job->pace, &spec->pace);
+	lanes_init(&job->lanes, spec->pace.lanes_max);
+	atomic_store(&job->n_lanes, job->lanes.now);
 	job->room.reserve_bytes = spec->reserve_bytes;
 	ledger_init(&job->ledger);
 	ledger_init(&job->known);
@@ -92,7 +94,7 @@ static void begin(struct job *job, uint64_t now_ns)
 	scan_init(&job->scan, &job->sys, job->identity.pid);
 	job->scan.is_collapsing = job->is_collapsing;
 	job->has_scan = true;
-	if (job_lanes(job) == 1)
+	if (job->pace.config.lanes_max == 1)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
 	room_init(&job->room, &job->sys, job->room.reserve_bytes);
 	job->counters = room_counters_read(&job->sys);
@@ -312,6 +314,19 @@ static void note_in_flight(struct job *job, const struct call *call,
 	*bytes = is_starting ? *bytes + call->bytes : *bytes - call->bytes;
 }
 
+/* Book what a call did, and what more or fewer lanes would do. */
+static void settle(struct job *job, const struct call *call)
+{
+	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
+	uint64_t before_bytes = job->all_moved_bytes;
+
+	job_settle(job, call, now_ns);
+	lanes_note_call(&job->lanes, job->all_moved_bytes - before_bytes,
+			now_ns);
+	atomic_store(&job->n_lanes, job->lanes.now);
+	publish(job, job->pass == 0);
+}
+
 enum job_turn job_step(struct job *job, struct call *call,
 		       uint64_t *ret_wake_ns)
 {
@@ -323,6 +338,8 @@ enum job_turn job_step(struct job *job, struct call *call,
 	turn = choose(job, call, &has_call, ret_wake_ns);
 	if (has_call)
 		note_in_flight(job, call, true);
+	else if (turn == JOB_WAIT)
+		lanes_break(&job->lanes);
 	pthread_mutex_unlock(&job->lock);
 	if (!has_call)
 		return turn;
@@ -333,17 +350,15 @@ enum job_turn job_step(struct job *job, struct call *call,
 	note_in_flight(job, call, false);
 	pace_note_wait(&job->pace, waited);
 	if (job->receipt.phase != PHASE_ENDED &&
-	    identity_poll(&job->sys, &job->identity) == 0) {
-		job_settle(job, call, job->sys.ops->now_ns(job->sys.self));
-		publish(job, job->pass == 0);
-	}
+	    identity_poll(&job->sys, &job->identity) == 0)
+		settle(job, call);
 	pthread_mutex_unlock(&job->lock);
 	return JOB_CALLED;
 }
 
 unsigned int job_lanes(const struct job *job)
 {
-	return job->pace.config.lanes; /* never changes */
+	return atomic_load(&job->n_lanes);
 }
 
 void job_cancel(struct job *job, const char *why)

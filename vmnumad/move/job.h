@@ -71,13 +71,14 @@ void job_destroy(struct job *job);
 
 /*
  * One piece of work: a window scanned, or one moving call with what belongs to
- * it. At most job_lanes() threads at the same time, each with a call of its
- * own. Blocks as long as the kernel takes for it.
+ * it. At most as many threads as its pace has lanes at the same time, each with a
+ * call of its own. Blocks as long as the kernel takes for it.
  */
 enum job_turn job_step(struct job *job, struct call *call,
 		       uint64_t *ret_wake_ns);
 
-/* Threads that may step it at the same time. */
+/* Threads that should step it at the same time, from any thread: changes while
+ * the job finds out how many are of use. */
 unsigned int job_lanes(const struct job *job);
 
 /* From any thread; obeyed before the next call. A paused job waits for

@@ -11,6 +11,7 @@
 
 #include "move/feel.h"
 #include "move/job.h"
+#include "move/lanes.h"
 #include "move/room.h"
 #include "move/scan.h"
 
@@ -80,8 +81,9 @@ struct job {
 	struct cell_count *cells; /* owned: counts of this pass */
 	size_t n_cells; /* length of cells */
 	struct pace pace; /* when and how much */
+	struct lanes lanes; /* how many calls at the same time */
 	struct feel feel; /* what the guest feels of it; touched by the one
-			   * stepper of a job with one lane, unlocked */
+			   * stepper of a job that never has more, unlocked */
 	struct room room; /* gate on the targets */
 	struct scan scan; /* has its buffers only while the job runs */
 	bool has_scan; /* scan is initialised */
@@ -115,6 +117,7 @@ struct job {
 	struct cell_count *published_cells; /* owned, n_cells */
 	struct why cancel_why; /* set before is_cancelled */
 
+	atomic_uint n_lanes; /* lanes.now, for those without the lock */
 	atomic_bool is_cancelled; /* asked to end */
 	atomic_bool is_paused; /* asked to wait */
 };

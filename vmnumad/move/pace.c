@@ -40,7 +40,7 @@ struct pace_config pace_config_gentle(void)
 		.huge_min = 8,
 		.huge_max = 32,
 		.duty = 200,
-		.lanes = 1,
+		.lanes_max = 1,
 	};
 }
 
@@ -52,7 +52,7 @@ struct pace_config pace_config_hurry(void)
 		.huge_min = 64,
 		.huge_max = HUGE_PER_CALL_MAX,
 		.duty = PACE_WHOLE,
-		.lanes = 2,
+		.lanes_max = 2,
 	};
 }
 

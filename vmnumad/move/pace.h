@@ -29,7 +29,7 @@ struct pace_config {
 	unsigned int huge_max; /* and at most */
 	unsigned int duty; /* share of time in calls, thousandths, 1 to 1000 */
 	uint64_t rate_bytes_per_s; /* upper bound, 0 none */
-	unsigned int lanes; /* calls at the same time, at least 1 */
+	unsigned int lanes_max; /* most calls at the same time, at least 1 */
 };
 
 /* The gentle pace and the hurried one; both can be changed afterwards. */
