@@ -3,6 +3,7 @@
 #include "move/classify.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "run.h"
 #include "scene.h"
@@ -39,7 +40,7 @@ static void classify(struct scene *s, enum block_kind *kinds,
 	struct classify c;
 
 	classify_init(&c, &s->sys, PID);
-	classify_blocks(&c, (struct hva) { BASE }, BLOCKS, kinds);
+	classify_blocks(&c, (struct hva) { BASE }, BLOCKS, kinds, NULL);
 	*ret_means = c.means;
 	classify_finish(&c);
 	classify_finish(&c);
@@ -167,11 +168,67 @@ START_TEST(many_runs_take_many_calls_and_are_all_seen)
 	for (uint64_t at = 14 * MIB; at < 16 * MIB; at += PAGE_4K_BYTES)
 		scene_folio(s, at)->node = NODE_NONE;
 	classify_init(&c, &s->sys, PID);
-	classify_blocks(&c, (struct hva) { BASE }, 8, kinds);
+	classify_blocks(&c, (struct hva) { BASE }, 8, kinds, NULL);
 	for (size_t i = 0; i < 8; i++)
 		ck_assert_int_eq(kinds[i], i < 7 ? BLOCK_MIXED : BLOCK_EMPTY);
 	ck_assert_int_eq(c.means, CLASSIFY_SCAN);
 	classify_finish(&c);
+	scene_destroy(s);
+}
+END_TEST
+
+static size_t count_pages(const struct page_set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < PAGES_PER_2M / 64; i++)
+		n += (size_t)__builtin_popcountll(set->words[i]);
+	return n;
+}
+
+START_TEST(pages_of_mixed_blocks_are_told)
+{
+	struct scene *s = scene_of_blocks();
+	enum block_kind kinds[BLOCKS];
+	struct page_set present[BLOCKS];
+	struct classify c;
+
+	scene_folio(s, 8 * MIB)->is_zero = true;
+	memset(present, 0xff, sizeof(present));
+	classify_init(&c, &s->sys, PID);
+	classify_blocks(&c, (struct hva) { BASE }, BLOCKS, kinds, present);
+	classify_finish(&c);
+	for (size_t i = 0; i < BLOCKS; i++)
+		ck_assert_int_eq(kinds[i], kinds_wanted[i]);
+	ck_assert_uint_eq(count_pages(&present[2]), 512);
+	ck_assert_uint_eq(count_pages(&present[4]), 511);
+	ck_assert_uint_eq(present[4].words[0], ~1ull);
+	for (size_t i = 0; i < PAGES_PER_2M / 64; i++)
+		ck_assert_uint_eq(present[5].words[i], 0xaaaaaaaaaaaaaaaaull);
+	scene_destroy(s);
+}
+END_TEST
+
+/* The third call fails: what the first two said is not used in part. */
+START_TEST(pages_are_not_told_when_the_scan_fails)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+	struct page_set present[4];
+	enum block_kind kinds[4];
+	struct classify c;
+
+	scene_memory(s, 0, 8 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	for (uint64_t at = 0; at < 8 * MIB; at += 2 * PAGE_4K_BYTES)
+		scene_folio(s, at)->node = NODE_NONE;
+	fake_fault(s->fake, FAKE_PAGEMAP_SCAN, 3, -EIO);
+	classify_init(&c, &s->sys, PID);
+	classify_blocks(&c, (struct hva) { BASE }, 4, kinds, present);
+	ck_assert_int_ne(c.means, CLASSIFY_SCAN);
+	classify_finish(&c);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(kinds[i], BLOCK_MIXED);
+		ck_assert_uint_eq(count_pages(&present[i]), 0);
+	}
 	scene_destroy(s);
 }
 END_TEST
@@ -186,6 +243,8 @@ static void add_tests(TCase *tests)
 		without_frame_numbers_all_is_mixed,
 		scan_without_progress_is_not_repeated_for_ever,
 		many_runs_take_many_calls_and_are_all_seen,
+		pages_of_mixed_blocks_are_told,
+		pages_are_not_told_when_the_scan_fails,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

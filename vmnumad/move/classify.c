@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* More runs than this in 256 MiB: the rest of the walk is another call. */
 #define RUNS_PER_CALL 128
@@ -37,9 +38,15 @@ void classify_finish(struct classify *c)
 	c->page_flags_fd = -1;
 }
 
+static void add_pages(struct page_set *set, uint64_t first, uint64_t end)
+{
+	for (uint64_t i = first; i < end; i++)
+		set->words[i / 64] |= 1ull << i % 64;
+}
+
 /* Mark the blocks that a run of present pages touches. */
 static void apply_run(const struct page_run *run, struct hva start, size_t n,
-		      enum block_kind *kinds)
+		      enum block_kind *kinds, struct page_set *present)
 {
 	uint64_t end = start.v + n * PAGE_2M_BYTES;
 	uint64_t at = u64_max(run->start.v, start.v);
@@ -54,13 +61,16 @@ static void apply_run(const struct page_run *run, struct hva start, size_t n,
 			kinds[i] = BLOCK_HUGE;
 		else
 			kinds[i] = BLOCK_MIXED;
+		if (present && kinds[i] == BLOCK_MIXED)
+			add_pages(&present[i], (at - block) / PAGE_4K_BYTES,
+				  (u64_min(next, end) - block) / PAGE_4K_BYTES);
 		at = next;
 	}
 }
 
 /* 0, or -errno when the kernel does not know PAGEMAP_SCAN. */
 static int classify_by_scan(struct classify *c, struct hva start, size_t n,
-			    enum block_kind *kinds)
+			    enum block_kind *kinds, struct page_set *present)
 {
 	struct hva end = { start.v + n * PAGE_2M_BYTES };
 	struct page_run runs[RUNS_PER_CALL];
@@ -79,7 +89,7 @@ static int classify_by_scan(struct classify *c, struct hva start, size_t n,
 		if (err < 0)
 			return err;
 		for (size_t i = 0; i < n_runs; i++)
-			apply_run(&runs[i], start, n, kinds);
+			apply_run(&runs[i], start, n, kinds, present);
 		if (walked.v <= at.v)
 			return -EIO; /* no progress: never loop on it */
 		at = walked;
@@ -148,15 +158,24 @@ static int classify_by_pagemap(struct classify *c, struct hva start, size_t n,
 	return 0;
 }
 
+static void forget_pages(struct page_set *present, size_t n)
+{
+	if (present)
+		memset(present, 0, n * sizeof(*present));
+}
+
 void classify_blocks(struct classify *c, struct hva start, size_t n,
-		     enum block_kind *kinds)
+		     enum block_kind *kinds, struct page_set *present)
 {
 	assert(n <= CLASSIFY_BLOCKS_MAX);
 	assert(addr_is_aligned(start.v, PAGE_2M_BYTES));
 
+	forget_pages(present, n);
 	if (c->means == CLASSIFY_SCAN &&
-	    classify_by_scan(c, start, n, kinds) < 0)
+	    classify_by_scan(c, start, n, kinds, present) < 0) {
 		c->means = CLASSIFY_PAGEMAP;
+		forget_pages(present, n);
+	}
 	if (c->means == CLASSIFY_PAGEMAP &&
 	    classify_by_pagemap(c, start, n, kinds) < 0)
 		c->means = CLASSIFY_NONE;

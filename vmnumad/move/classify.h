@@ -23,6 +23,11 @@ enum block_kind {
 	BLOCK_HUGE, /* one huge page: one address stands for all */
 };
 
+/* Pages of one block: page i is bit i % 64 of words[i / 64]. */
+struct page_set {
+	uint64_t words[PAGES_PER_2M / 64]; /* bits */
+};
+
 enum classify_means {
 	CLASSIFY_SCAN, /* PAGEMAP_SCAN, Linux 6.7 */
 	CLASSIFY_PAGEMAP, /* pagemap and kpageflags: any Linux, as root */
@@ -45,8 +50,13 @@ void classify_finish(struct classify *c);
  * kinds[i] says what the block at start + i * 2 MiB is. start is 2 MiB aligned,
  * n is at most CLASSIFY_BLOCKS_MAX. The answer is a snapshot: blocks may change
  * under it. Costs 1 call (PAGEMAP_SCAN), 1 to 2 calls a block (pagemap), or 0.
+ *
+ * present: NULL, or room for n sets: which pages of a BLOCK_MIXED are there. The
+ * set of such a block is empty when that is not known, as with all means but
+ * PAGEMAP_SCAN: entries of pagemap show the zero page as if it were memory of
+ * the process, and move_pages(2) does not. Sets of other kinds mean nothing.
  */
 void classify_blocks(struct classify *c, struct hva start, size_t n,
-		     enum block_kind *kinds);
+		     enum block_kind *kinds, struct page_set *present);
 
 #endif

@@ -101,11 +101,12 @@ static void list_blocks(struct scan *scan, struct folio_list *list,
 
 	/* an unaligned window reaches into one block more */
 	assert(n <= CLASSIFY_BLOCKS_MAX + 1);
-	classify_blocks(&scan->classify, (struct hva) { base }, head, kinds);
+	classify_blocks(&scan->classify, (struct hva) { base }, head, kinds,
+			NULL);
 	if (n > head)
 		classify_blocks(&scan->classify,
 				(struct hva) { base + head * PAGE_2M_BYTES }, 1,
-				kinds + head);
+				kinds + head, NULL);
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t block = base + i * PAGE_2M_BYTES;
