@@ -183,6 +183,7 @@ struct target {
 	uint64_t step_bytes; /* the child touches a byte in so many */
 	int advice; /* madvise(2): which pages */
 	bool is_old; /* scan as before Linux 6.7 */
+	struct measure_ask ask; /* how to count */
 };
 
 static void print_scan(const struct target *target, uint64_t took_ns,
@@ -217,7 +218,7 @@ static void measure(const struct target *target)
 	reset_peak();
 	before_kib = status_kib("VmRSS");
 	start_ns = cpu_ns();
-	if (measure_guest(&counter.sys, &identity, map, false, &m))
+	if (measure_guest(&counter.sys, &identity, map, target->ask, &m))
 		die("measure_guest");
 	print_scan(target, cpu_ns() - start_ns, m.queried_pages,
 		   counter.queries + counter.walks,
@@ -250,16 +251,42 @@ static void in_child(const struct target *target)
 int main(void)
 {
 	static const struct target targets[] = {
-		{ "2 MiB pages", 512 * MIB, PAGE_4K_BYTES, MADV_HUGEPAGE,
-		  false },
-		{ "4 KiB pages", 512 * MIB, PAGE_4K_BYTES, MADV_NOHUGEPAGE,
-		  false },
-		{ "1 TiB with 16 pages in it", TIB, 64 * GIB, MADV_NOHUGEPAGE,
-		  false },
-		{ "2 MiB pages, before Linux 6.7", 512 * MIB, PAGE_4K_BYTES,
-		  MADV_HUGEPAGE, true },
-		{ "1 TiB with 16 pages in it, before Linux 6.7", TIB, 64 * GIB,
-		  MADV_NOHUGEPAGE, true },
+		{ "2 MiB pages",
+		  512 * MIB,
+		  PAGE_4K_BYTES,
+		  MADV_HUGEPAGE,
+		  false,
+		  { 0 } },
+		{ "4 KiB pages",
+		  512 * MIB,
+		  PAGE_4K_BYTES,
+		  MADV_NOHUGEPAGE,
+		  false,
+		  { 0 } },
+		{ "4 KiB pages, exact",
+		  512 * MIB,
+		  PAGE_4K_BYTES,
+		  MADV_NOHUGEPAGE,
+		  false,
+		  { .is_exact = true } },
+		{ "1 TiB with 16 pages in it",
+		  TIB,
+		  64 * GIB,
+		  MADV_NOHUGEPAGE,
+		  false,
+		  { 0 } },
+		{ "2 MiB pages, before Linux 6.7",
+		  512 * MIB,
+		  PAGE_4K_BYTES,
+		  MADV_HUGEPAGE,
+		  true,
+		  { 0 } },
+		{ "1 TiB with 16 pages in it, before Linux 6.7",
+		  TIB,
+		  64 * GIB,
+		  MADV_NOHUGEPAGE,
+		  true,
+		  { 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)

@@ -7,7 +7,18 @@
 #include "run.h"
 #include "scene.h"
 
-static int measure(struct scene *s, bool with_slots, struct measure *ret)
+static const enum fake_kernel kernels[] = { FAKE_LINUX_6_1, FAKE_LINUX_6_12 };
+
+#define KERNELS (int)(sizeof(kernels) / sizeof(*kernels))
+
+/* Only Linux 6.12 of these tells presence by the page. */
+static bool has_samples(int i)
+{
+	return kernels[i] == FAKE_LINUX_6_12;
+}
+
+static int measure_as(struct scene *s, struct measure_ask ask,
+		      struct measure *ret)
 {
 	struct identity identity = { .pid = PID };
 	int err;
@@ -15,9 +26,15 @@ static int measure(struct scene *s, bool with_slots, struct measure *ret)
 	scene_build_map(s);
 	ck_assert_int_eq(
 		s->sys.ops->open_process(s->sys.self, PID, &identity.pidfd), 0);
-	err = measure_guest(&s->sys, &identity, s->map, with_slots, ret);
+	err = measure_guest(&s->sys, &identity, s->map, ask, ret);
 	identity_close(&s->sys, &identity);
 	return err;
+}
+
+static int measure(struct scene *s, bool with_slots, struct measure *ret)
+{
+	return measure_as(s, (struct measure_ask) { .with_slots = with_slots },
+			  ret);
 }
 
 START_TEST(cells_are_counted_by_node)
@@ -149,6 +166,169 @@ START_TEST(guest_that_ends_meanwhile_is_an_error)
 }
 END_TEST
 
+/* 64 MiB of small pages, all on node 0. */
+static struct scene *scene_of_small_pages(int i)
+{
+	struct scene *s = scene_create(kernels[i]);
+
+	scene_memory(s, 0, 64 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	return s;
+}
+
+START_TEST(uniform_blocks_cost_eight_addresses_each)
+{
+	struct scene *s = scene_of_small_pages(_i);
+	struct fake_books books;
+	struct measure m;
+
+	ck_assert_int_eq(measure(s, false, &m), 0);
+	books = fake_books(s->fake);
+	ck_assert_uint_eq(m.cells[0].node_bytes[0], 64 * MIB);
+	ck_assert_uint_eq(m.queried_pages, has_samples(_i) ? 32 * 8 : 16384);
+	ck_assert_uint_eq(books.where_pages, m.queried_pages);
+	ck_assert_uint_eq(books.calls[FAKE_PAGES_WHERE], 1);
+	measure_finish(&m);
+	scene_destroy(s);
+}
+END_TEST
+
+START_TEST(exact_count_asks_for_each_page)
+{
+	struct scene *s = scene_of_small_pages(_i);
+	struct measure m;
+
+	scene_folio(s, 16 * PAGE_4K_BYTES)->node = 1;
+	ck_assert_int_eq(
+		measure_as(s, (struct measure_ask) { .is_exact = true }, &m),
+		0);
+	ck_assert_uint_eq(m.cells[0].node_bytes[1], PAGE_4K_BYTES);
+	ck_assert_uint_eq(m.queried_pages, 16384);
+	measure_finish(&m);
+	scene_destroy(s);
+}
+END_TEST
+
+/* One block is half elsewhere, one but for its last page, one is empty. */
+START_TEST(mixed_blocks_are_counted_page_by_page)
+{
+	struct scene *s = scene_of_small_pages(_i);
+	struct fake_books books;
+	struct measure m;
+
+	for (uint64_t at = 0; at < PAGE_2M_BYTES; at += 2 * PAGE_4K_BYTES) {
+		scene_folio(s, 2 * MIB + at)->node = 1;
+		scene_folio(s, 6 * MIB + at)->node = NODE_NONE;
+		scene_folio(s, 6 * MIB + at + PAGE_4K_BYTES)->node = NODE_NONE;
+	}
+	scene_folio(s, 6 * MIB - PAGE_4K_BYTES)->node = 2;
+	ck_assert_int_eq(measure(s, true, &m), 0);
+	books = fake_books(s->fake);
+	ck_assert_uint_eq(m.cells[0].node_bytes[0], 61 * MIB - PAGE_4K_BYTES);
+	ck_assert_uint_eq(m.cells[0].node_bytes[1], MIB);
+	ck_assert_uint_eq(m.cells[0].node_bytes[2], PAGE_4K_BYTES);
+	ck_assert_uint_eq(m.slots[1].node_bytes[1], MIB);
+	ck_assert_uint_eq(m.slots[3].node_bytes[0], 0);
+	ck_assert_uint_eq(m.queried_pages,
+			  has_samples(_i) ? 31 * 8 + 2 * 512 : 31 * 512);
+	ck_assert_uint_eq(books.calls[FAKE_PAGES_WHERE],
+			  has_samples(_i) ? 2 : 1);
+	measure_finish(&m);
+	scene_destroy(s);
+}
+END_TEST
+
+/* Holes, zero pages, few pages: what is present is exact, samples or not. */
+START_TEST(holes_are_counted_exactly)
+{
+	struct scene *s = scene_of_small_pages(_i);
+	struct measure m;
+
+	for (uint64_t at = 0; at < PAGE_2M_BYTES; at += PAGE_4K_BYTES) {
+		if (at % (3 * PAGE_4K_BYTES) == 0)
+			scene_folio(s, at)->node = NODE_NONE;
+		if (at >= 5 * PAGE_4K_BYTES)
+			scene_folio(s, 8 * MIB + at)->node = NODE_NONE;
+	}
+	scene_folio(s, 4 * MIB)->is_zero = true;
+	scene_folio(s, 4 * MIB + PAGE_4K_BYTES)->is_swapped = true;
+	ck_assert_int_eq(measure(s, true, &m), 0);
+	ck_assert_uint_eq(m.cells[0].node_bytes[0],
+			  64 * MIB - (171 + 507 + 2) * PAGE_4K_BYTES);
+	ck_assert_uint_eq(m.slots[0].node_bytes[0], 341 * PAGE_4K_BYTES);
+	ck_assert_uint_eq(m.slots[4].node_bytes[0], 5 * PAGE_4K_BYTES);
+	if (has_samples(_i))
+		ck_assert_uint_eq(m.queried_pages, 31 * 8 + 5);
+	measure_finish(&m);
+	scene_destroy(s);
+}
+END_TEST
+
+/* Bytes on node 1 that the count finds. */
+static uint64_t strays_in_round(struct scene *s, uint64_t round)
+{
+	struct measure_ask ask = { .round = round };
+	struct measure m;
+	uint64_t bytes;
+
+	ck_assert_int_eq(measure_as(s, ask, &m), 0);
+	bytes = m.cells[0].node_bytes[1];
+	measure_finish(&m);
+	return bytes;
+}
+
+/* A stray page anywhere in a block is seen in one of so many rounds. */
+START_TEST(every_page_is_a_sample_in_some_round)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+
+	scene_memory(s, 0, 2 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	for (uint64_t at = 0; at < 2 * MIB; at += 7 * PAGE_4K_BYTES) {
+		bool is_seen = false;
+
+		scene_folio(s, at)->node = 1;
+		for (uint64_t round = 0; round < 85 && !is_seen; round++)
+			is_seen = strays_in_round(s, round) == PAGE_4K_BYTES;
+		ck_assert(is_seen);
+		scene_folio(s, at)->node = 0;
+	}
+	scene_destroy(s);
+}
+END_TEST
+
+/* The same stray in every block is not missed by all blocks at once. */
+START_TEST(strays_at_one_place_of_all_blocks_are_seen_in_each_round)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+
+	scene_memory(s, 0, 256 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	for (uint64_t at = 0; at < 256 * MIB; at += PAGE_2M_BYTES)
+		scene_folio(s, at + 100 * PAGE_4K_BYTES)->node = 1;
+	for (uint64_t round = 0; round < 10; round++)
+		ck_assert_uint_gt(strays_in_round(s, round), 0);
+	scene_destroy(s);
+}
+END_TEST
+
+static void leave_at_the_question(struct scene *s, enum fake_op op)
+{
+	if (op == FAKE_PAGES_WHERE && s->arg++ == 0)
+		scene_folio(s, 0)->node = NODE_NONE;
+}
+
+START_TEST(sample_that_has_gone_has_its_block_counted)
+{
+	struct scene *s = scene_of_small_pages(1);
+	struct measure m;
+
+	s->on_op = leave_at_the_question;
+	ck_assert_int_eq(measure(s, false, &m), 0);
+	ck_assert_uint_eq(m.cells[0].node_bytes[0], 64 * MIB - PAGE_4K_BYTES);
+	ck_assert_uint_eq(m.queried_pages, 32 * 8 + 512);
+	measure_finish(&m);
+	scene_destroy(s);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_test(tests, cells_are_counted_by_node);
@@ -158,6 +338,17 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, slots_skip_the_holes_between_regions);
 	tcase_add_test(tests, guest_that_may_not_be_asked_is_an_error);
 	tcase_add_test(tests, guest_that_ends_meanwhile_is_an_error);
+	tcase_add_loop_test(tests, uniform_blocks_cost_eight_addresses_each, 0,
+			    KERNELS);
+	tcase_add_loop_test(tests, exact_count_asks_for_each_page, 0, KERNELS);
+	tcase_add_loop_test(tests, mixed_blocks_are_counted_page_by_page, 0,
+			    KERNELS);
+	tcase_add_loop_test(tests, holes_are_counted_exactly, 0, KERNELS);
+	tcase_add_test(tests, every_page_is_a_sample_in_some_round);
+	tcase_add_test(
+		tests,
+		strays_at_one_place_of_all_blocks_are_seen_in_each_round);
+	tcase_add_test(tests, sample_that_has_gone_has_its_block_counted);
 }
 
 int main(void)

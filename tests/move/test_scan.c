@@ -35,7 +35,7 @@ struct walk {
 	uint64_t largest_bytes; /* largest window */
 };
 
-static struct walk walk_map(struct scene *s)
+static struct walk walk_as(struct scene *s, bool is_sampling)
 {
 	struct scan_cursor cursor = { 0 };
 	struct scan_window window;
@@ -44,6 +44,8 @@ static struct walk walk_map(struct scene *s)
 
 	scene_build_map(s);
 	scan_init(&scan, &s->sys, PID);
+	ck_assert(!scan.is_sampling);
+	scan.is_sampling = is_sampling;
 	while (scan_next(&scan, s->map, &cursor, &window) == 1) {
 		uint64_t sum = window.absent_bytes;
 
@@ -53,7 +55,8 @@ static struct walk walk_map(struct scene *s)
 		}
 		if (window.region->backing != BACKING_FILE)
 			ck_assert_uint_eq(sum, window.size_bytes);
-		for (size_t i = 1; i < window.n_folios; i++)
+		ck_assert(is_sampling || window.n_samples == 0);
+		for (size_t i = window.n_samples + 1; i < window.n_folios; i++)
 			ck_assert_uint_ge(window.folios[i].at.v,
 					  window.folios[i - 1].at.v +
 						  window.folios[i - 1].pages *
@@ -68,6 +71,12 @@ static struct walk walk_map(struct scene *s)
 	walk.queried_pages = scan.queried_pages;
 	scan_finish(&scan);
 	return walk;
+}
+
+/* As a job does. */
+static struct walk walk_map(struct scene *s)
+{
+	return walk_as(s, false);
 }
 
 /* Every kind of memory that a guest has, on all nodes. */
@@ -99,15 +108,16 @@ static void add_everything(struct scene *s)
 	scene_memory(s, 10 * GIB, 4 * MIB, PAGE_4K_BYTES, 0, FAKE_DISK, 0);
 }
 
+/* By all means, on both kernels, with samples and without. */
 START_TEST(all_means_count_the_same)
 {
 	struct scene *s =
-		scene_create(_i / MEANS ? FAKE_LINUX_6_12 : FAKE_LINUX_6_1);
+		scene_create(_i / MEANS % 2 ? FAKE_LINUX_6_12 : FAKE_LINUX_6_1);
 	struct walk walk;
 
 	set_means(s, _i % MEANS);
 	add_everything(s);
-	walk = walk_map(s);
+	walk = walk_as(s, _i / MEANS / 2);
 	ck_assert_uint_eq(walk.size_bytes, 64 * MIB + 16 * MIB + 8 * MIB +
 						   32 * MIB + 3 * GIB +
 						   10 * MIB);
@@ -145,6 +155,37 @@ START_TEST(small_page_is_asked_for_once)
 	scene_memory(s, 0, 64 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
 	walk = walk_map(s);
 	ck_assert_uint_eq(walk.queried_pages, 16384);
+	scene_destroy(s);
+}
+END_TEST
+
+/* 1 GiB and some pages, from the middle of a block on: the two blocks at the
+ * ends are asked for in full, and what lies outside is not counted. */
+START_TEST(samples_stand_for_whole_blocks_only)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+	struct walk walk;
+
+	set_means(s, _i);
+	fake_region(s->fake, PID, BASE, 2 * GIB, PAGE_4K_BYTES, 1, FAKE_ANON);
+	scene_region(s, 0x1ff000, GIB + 0x3000, PAGE_4K_BYTES, FAKE_ANON, 0);
+	walk = walk_as(s, true);
+	ck_assert_uint_eq(walk.size_bytes, GIB + 0x3000);
+	ck_assert_uint_eq(walk.node_bytes[1], GIB + 0x3000);
+	ck_assert_uint_eq(walk.queried_pages,
+			  _i == BY_SCAN ? 512 * SCAN_SAMPLES + 3
+					: (GIB + 0x3000) / PAGE_4K_BYTES);
+	scene_destroy(s);
+}
+END_TEST
+
+START_TEST(huge_pages_cost_the_same_with_samples)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+
+	set_means(s, _i);
+	scene_memory(s, 0, GIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	ck_assert_uint_eq(walk_as(s, true).queried_pages, 512);
 	scene_destroy(s);
 }
 END_TEST
@@ -271,10 +312,14 @@ END_TEST
 
 static void add_tests(TCase *tests)
 {
-	tcase_add_loop_test(tests, all_means_count_the_same, 0, 2 * MEANS);
+	tcase_add_loop_test(tests, all_means_count_the_same, 0, 4 * MEANS);
 	tcase_add_loop_test(tests, huge_page_is_asked_for_by_one_address, 0,
 			    BY_NOTHING);
 	tcase_add_loop_test(tests, small_page_is_asked_for_once, 0, MEANS);
+	tcase_add_loop_test(tests, samples_stand_for_whole_blocks_only, 0,
+			    MEANS);
+	tcase_add_loop_test(tests, huge_pages_cost_the_same_with_samples, 0,
+			    BY_NOTHING);
 	tcase_add_loop_test(tests, windows_are_bounded, 0, MEANS);
 	tcase_add_test(tests, sparse_tib_costs_few_calls);
 	tcase_add_loop_test(tests,

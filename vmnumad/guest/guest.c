@@ -248,6 +248,7 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 
 	i->done = on_inspected;
 	i->arg = guest;
+	i->ask.round = guest->measure_rounds++;
 	if (!strchr(guest->name, '/'))
 		i->pid_file = xasprintf(PID_FILE_FORMAT, guest->name);
 	if (guest->identity.pidfd >= 0)

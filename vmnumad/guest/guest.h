@@ -64,6 +64,7 @@ struct guest {
 	struct sampler *sampler; /* of its vCPUs, owned, NULL: no process */
 	uint64_t measured_ns; /* when its memory was counted last, 0 never */
 	uint64_t measure_took_ns; /* how long that took */
+	uint64_t measure_rounds; /* counts begun so far */
 
 	/* Questions under way and wanted. */
 	bool wants_domain; /* ask libvirt again */

@@ -71,8 +71,8 @@ static void run(void *arg)
 	if (i->monitor.ops)
 		build_map(i);
 	map = i->built.map ? i->built.map : i->map;
-	i->measure_err = map ? measure_guest(&i->sys, &i->identity, map,
-					     i->with_slots, &i->measure)
+	i->measure_err = map ? measure_guest(&i->sys, &i->identity, map, i->ask,
+					     &i->measure)
 			     : -ENODATA;
 }
 

@@ -30,7 +30,7 @@ struct inspection {
 	struct monitor monitor; /* owned; ops NULL: build no map */
 	struct guest_map *map; /* to measure by when no new one is built; a
 				* reference, or NULL */
-	bool with_slots; /* for a drawing */
+	struct measure_ask ask; /* how to count */
 
 	int err; /* of finding the process, 0 or -errno */
 	int map_err; /* of building the map */

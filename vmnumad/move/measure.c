@@ -115,7 +115,7 @@ static void add_to_slots(struct measure *measure,
 }
 
 int measure_guest(const struct sys *sys, const struct identity *identity,
-		  const struct guest_map *map, bool with_slots,
+		  const struct guest_map *map, struct measure_ask ask,
 		  struct measure *ret_measure)
 {
 	uint64_t start_ns = sys->ops->now_ns(sys->self);
@@ -126,12 +126,14 @@ int measure_guest(const struct sys *sys, const struct identity *identity,
 	int got;
 
 	init_cells(&measure, map);
-	if (with_slots)
+	if (ask.with_slots)
 		init_slots(&measure, map);
 	scan_init(&scan, sys, identity->pid);
+	scan.is_sampling = !ask.is_exact;
+	scan.round = ask.round;
 	while ((got = scan_next(&scan, map, &cursor, &window)) > 0) {
 		add_to_cell(&measure, &window);
-		if (with_slots)
+		if (ask.with_slots)
 			add_to_slots(&measure, &window);
 	}
 	measure.queried_pages = scan.queried_pages;

@@ -38,6 +38,9 @@ struct folio {
 			* page before it is moved */
 };
 
+/* Addresses that stand for a block of small pages in a scan that samples. */
+#define SCAN_SAMPLES 8
+
 /* A place in a walk over a guest map. Zeroed: at the start. */
 struct scan_cursor {
 	size_t region; /* index into map->regions */
@@ -45,11 +48,13 @@ struct scan_cursor {
 	uint64_t window_bytes; /* of the next window; 0: the first one */
 };
 
-/* What one window showed. */
+/* What one window showed. With samples, n_samples folios come first: each is
+ * the whole of what is present in a block, as if it lay at its beginning. */
 struct scan_window {
 	const struct region *region; /* borrowed from the map */
 	struct folio *folios; /* borrowed from the scanner, by address */
 	size_t n_folios; /* length of folios */
+	size_t n_samples; /* folios before it are known by samples */
 	uint64_t size_bytes; /* bytes of the region looked at */
 	uint64_t absent_bytes; /* of these, not populated */
 	uint64_t node_bytes[NODES_MAX]; /* of these, on each node */
@@ -65,6 +70,10 @@ struct scan {
 	bool is_guessing; /* take unclassified whole blocks for huge pages */
 	bool is_collapsing; /* take whole blocks of small private pages for
 			     * huge pages that are still to be made */
+	bool is_sampling; /* ask for SCAN_SAMPLES pages of a block of small
+			   * ones, and for all only when these differ: for
+			   * counting, never for moving */
+	uint64_t round; /* of samples: another one asks for other pages */
 	uint64_t queried_pages; /* addresses asked for so far */
 };
 
@@ -77,6 +86,11 @@ void scan_finish(struct scan *scan); /* takes a zeroed struct */
  * was written, 0 at the end of the map, -errno when the process cannot be asked
  * (-ESRCH, -EPERM). Regions of kind BACKING_FILE give a window without folios
  * and without absent bytes: nothing was asked.
+ *
+ * A scan that samples knows how much of a block is present, but takes the node
+ * of SCAN_SAMPLES pages that agree for that of all. Where presence is not known
+ * page by page, which takes PAGEMAP_SCAN (see classify_blocks()), and in blocks
+ * that are cut by the ends of a region, it asks for all as any other scan does.
  */
 int scan_next(struct scan *scan, const struct guest_map *map,
 	      struct scan_cursor *cursor, struct scan_window *ret_window);

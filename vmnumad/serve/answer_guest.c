@@ -275,7 +275,9 @@ int answer_show(void *arg, struct control_call *call,
 	guest = guest_of_call(daemon, call, params);
 	if (!guest)
 		return 0;
-	guest_look(daemon, call, guest, with_map, on_show_looked, NULL);
+	guest_look(daemon, call, guest,
+		   (struct measure_ask) { .with_slots = with_map },
+		   on_show_looked, NULL);
 	return 0;
 }
 

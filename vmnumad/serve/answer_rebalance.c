@@ -267,6 +267,14 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 	free(r);
 }
 
+/* An order is for all strays, the thinly scattered ones too. */
+static void look_exactly(struct daemon *daemon, struct control_call *call,
+			 struct guest *guest, struct rebalance *r)
+{
+	guest_look(daemon, call, guest,
+		   (struct measure_ask) { .is_exact = true }, plan_and_go, r);
+}
+
 /* Step two, after an automatic job: is the guest still there? */
 struct freed {
 	struct daemon *daemon; /* borrowed */
@@ -281,8 +289,8 @@ static void on_freed(void *arg, struct job_entry *entry)
 		daemon_find_guest(freed->daemon, entry->uuid.text);
 
 	if (guest) {
-		guest_look(freed->daemon, freed->call, guest, false,
-			   plan_and_go, freed->rebalance);
+		look_exactly(freed->daemon, freed->call, guest,
+			     freed->rebalance);
 	} else {
 		free(freed->rebalance);
 		control_fail(freed->call, RPC_FAILED, 1, "the guest has ended");
@@ -323,7 +331,7 @@ int answer_rebalance(void *arg, struct control_call *call,
 	}
 	active = jobs_find(daemon->jobs, guest->active_job);
 	if (!active || !active->job || r->is_dry_run) {
-		guest_look(daemon, call, guest, false, plan_and_go, r);
+		look_exactly(daemon, call, guest, r);
 		return 0;
 	}
 	if (active->order.is_automatic) {

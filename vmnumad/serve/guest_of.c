@@ -67,8 +67,8 @@ static void on_looked(void *arg, struct inspection *i)
 }
 
 void guest_look(struct daemon *daemon, struct control_call *call,
-		struct guest *guest, bool with_slots, guest_looked_fn *fn,
-		void *arg)
+		struct guest *guest, struct measure_ask ask,
+		guest_looked_fn *fn, void *arg)
 {
 	struct inspection *i;
 	struct look *look;
@@ -82,7 +82,8 @@ void guest_look(struct daemon *daemon, struct control_call *call,
 		.daemon = daemon, .call = call, .fn = fn, .arg = arg
 	};
 	i = inspect_create(&daemon->sys, &guest->uuid);
-	i->with_slots = with_slots;
+	i->ask = ask;
+	i->ask.round = guest->measure_rounds++;
 	i->map = guest_map_ref(guest->built.map);
 	i->done = on_looked;
 	i->arg = look;

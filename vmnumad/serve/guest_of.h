@@ -6,7 +6,7 @@
 #ifndef SERVE_GUEST_OF_H
 #define SERVE_GUEST_OF_H
 
-#include <stdbool.h>
+#include "move/measure.h"
 
 struct control_call;
 struct daemon;
@@ -25,10 +25,11 @@ typedef void guest_looked_fn(struct daemon *daemon, struct control_call *call,
 			     struct guest *guest, struct inspection *looked,
 			     void *arg);
 
-/* Count where its memory lies now, then fn. A guest that ends meanwhile answers
- * the call with an error; then fn is not called and free() is called on arg. */
+/* Count where its memory lies now, then fn; ask.round is set here. A guest that
+ * ends meanwhile answers the call with an error; then fn is not called and
+ * free() is called on arg. */
 void guest_look(struct daemon *daemon, struct control_call *call,
-		struct guest *guest, bool with_slots, guest_looked_fn *fn,
-		void *arg);
+		struct guest *guest, struct measure_ask ask,
+		guest_looked_fn *fn, void *arg);
 
 #endif
