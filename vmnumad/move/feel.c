@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "move/kvm_stats.h"
+
 /* Weight of the newest pause in what is calm. */
 #define SMOOTHING 0.3
 
@@ -15,6 +17,11 @@
  * over all vCPUs of a large guest that would be little.
  */
 #define CROWDED 0.3
+
+/* What one kick costs each vCPU: to leave the guest, flush its TLB and come
+ * back. An order of magnitude for x86 servers (an exit and a re-entry are 1 us
+ * or so, the flush and what it evicts as much again), not a measurement. */
+#define KICK_NS 2000.0
 
 /* What open_vcpu() needs. */
 struct opening {
@@ -54,12 +61,16 @@ void feel_init(struct feel *feel, const struct sys *sys, pid_t pid)
 	*feel = (struct feel) { .sys = *sys };
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	sys->ops->each_entry(sys->self, path, open_vcpu, &opening);
+	feel->has_kicks = kvm_stats_open(sys, pid, "remote_tlb_flush",
+					 &feel->kicks_fd) == 0;
 }
 
 void feel_finish(struct feel *feel)
 {
 	for (size_t i = 0; i < feel->n; i++)
 		feel->sys.ops->close_fd(feel->sys.self, feel->fds[i]);
+	if (feel->has_kicks)
+		feel->sys.ops->close_fd(feel->sys.self, feel->kicks_fd);
 	*feel = (struct feel) { 0 };
 }
 
@@ -79,44 +90,76 @@ static uint64_t read_delay(const struct feel *feel)
 	return sum_ns;
 }
 
-/* Share of the time since the last reading that a vCPU waited. */
-static double read_share(struct feel *feel, uint64_t now_ns)
+/* Kicks since the last reading. A counter that cannot be read, or went
+ * backwards, has not grown. */
+static uint64_t read_kicks(struct feel *feel)
+{
+	uint64_t before = feel->kicks, now;
+
+	if (!feel->has_kicks)
+		return 0;
+	now = kvm_stats_read(&feel->sys, feel->kicks_fd);
+	if (now == KVM_STAT_UNKNOWN)
+		return 0;
+	feel->kicks = now;
+	return now > before ? now - before : 0;
+}
+
+/* Shares of the time since the last reading that a vCPU did not run the guest.
+ * A kick reaches all vCPUs. */
+static struct feel_shares read_shares(struct feel *feel, uint64_t now_ns)
 {
 	uint64_t delay_ns = read_delay(feel);
-	double share = 0;
+	uint64_t kicks = read_kicks(feel);
+	struct feel_shares shares = { 0 };
+	double took_ns = (double)(now_ns - feel->at_ns);
 
-	if (feel->at_ns && now_ns > feel->at_ns && delay_ns > feel->delay_ns)
-		share = (double)(delay_ns - feel->delay_ns) /
-			((double)(now_ns - feel->at_ns) * (double)feel->n);
+	if (feel->at_ns && now_ns > feel->at_ns) {
+		if (feel->n && delay_ns > feel->delay_ns)
+			shares.waited = (double)(delay_ns - feel->delay_ns) /
+					((double)feel->n * took_ns);
+		shares.kicked = (double)kicks * KICK_NS / took_ns;
+	}
 	feel->at_ns = now_ns;
 	feel->delay_ns = delay_ns;
-	return share;
+	return shares;
+}
+
+static bool is_blind(const struct feel *feel)
+{
+	return feel->n == 0 && !feel->has_kicks;
 }
 
 void feel_begin_call(struct feel *feel, uint64_t now_ns)
 {
 	bool is_first = feel->at_ns == 0;
-	double share;
+	struct feel_shares *calm = &feel->calm;
+	struct feel_shares now;
 
-	if (feel->n == 0)
+	if (is_blind(feel))
 		return;
-	share = read_share(feel, now_ns);
-	if (!is_first)
-		feel->calm += SMOOTHING * (share - feel->calm);
+	now = read_shares(feel, now_ns);
+	if (is_first)
+		return;
+	calm->waited += SMOOTHING * (now.waited - calm->waited);
+	calm->kicked += SMOOTHING * (now.kicked - calm->kicked);
 }
 
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
 {
-	double share;
+	struct feel_shares now;
+	double waited, lost;
 
-	if (feel->n == 0)
+	if (is_blind(feel))
 		return 0;
-	share = read_share(feel, now_ns) - feel->calm;
-	if (share < 0)
-		return 0;
-	if (share * (double)feel->n > CROWDED)
+	now = read_shares(feel, now_ns);
+	waited = now.waited - feel->calm.waited;
+	lost = waited + now.kicked - feel->calm.kicked;
+	if (waited * (double)feel->n > CROWDED)
 		feel->is_crowded = true;
-	return share > 1 ? 1000 : (unsigned int)(share * 1000);
+	if (lost < 0)
+		return 0;
+	return lost > 1 ? 1000 : (unsigned int)(lost * 1000);
 }
 
 /* No vCPU that has run never waited: no delay at all means that the kernel does

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a guest feels of a job: how long its vCPU threads waited for a CPU while
- * a call was made, beyond what they wait anyway. Read from the run delay of
- * /proc/PID/task/TID/schedstat; where the kernel does not keep it, nothing is
- * felt. Called by job.c around each call of a job with one lane.
+ * a call was made, and what it took them to be kicked out of the guest, beyond
+ * what they lose anyway. Waiting is the run delay of
+ * /proc/PID/task/TID/schedstat. Kicks are KVM's remote_tlb_flush: each moved
+ * folio costs at least one, whether it is of 2 MiB or of 4 KiB, so a guest of
+ * small pages is kicked 512 times as often. What cannot be read is not felt.
+ * Called by job.c around each call of a job with one lane.
  */
 #ifndef MOVE_FEEL_H
 #define MOVE_FEEL_H
@@ -18,24 +21,33 @@
 /* So many vCPUs speak for all of them. */
 #define FEEL_VCPUS_MAX 8
 
+/* Shares of a stretch of time, 1 the whole of it, mean of the vCPUs. */
+struct feel_shares {
+	double waited; /* for a CPU */
+	double kicked; /* out of the guest and on the way back */
+};
+
 struct feel {
 	struct sys sys; /* borrowed door */
 	int fds[FEEL_VCPUS_MAX]; /* schedstat of vCPU threads, owned */
 	size_t n; /* filled */
 	uint64_t at_ns; /* of the last reading, 0 none */
 	uint64_t delay_ns; /* run delay then, all vCPUs together */
-	double calm; /* share of time waited between calls, smoothed */
+	int kicks_fd; /* KVM's remote_tlb_flush, owned */
+	bool has_kicks; /* kicks_fd is open */
+	uint64_t kicks; /* at the last reading */
+	struct feel_shares calm; /* between calls, smoothed */
 	bool is_crowded; /* a vCPU was seen to wait for a CPU that we took */
 };
 
 void feel_init(struct feel *feel, const struct sys *sys, pid_t pid);
 void feel_finish(struct feel *feel); /* takes a zeroed struct */
 
-/* A call begins. One small read for each vCPU. */
+/* A call begins. One small read for each vCPU and one for the kicks. */
 void feel_begin_call(struct feel *feel, uint64_t now_ns);
 
-/* It has ended: thousandths of the time that a vCPU waited in it, beyond what
- * it waits between calls. */
+/* It has ended: thousandths of the time that a vCPU lost in it, beyond what it
+ * loses between calls. At most 1000. */
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns);
 
 /* After feel_begin_call: may the call be made from CPUs that vCPUs may run on?

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "move/job_state.h"
+#include "move/kvm_stats.h"
 #include "xalloc.h"
 
 static uint64_t scope_bytes(const struct job *job)
@@ -61,6 +62,8 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	job->room.reserve_bytes = spec->reserve_bytes;
 	ledger_init(&job->ledger);
 	ledger_init(&job->known);
+	job->receipt.kvm_pages_2m_before = KVM_STAT_UNKNOWN;
+	job->receipt.kvm_pages_2m_after = KVM_STAT_UNKNOWN;
 	job->receipt.planned_bytes = spec->planned_bytes;
 	job->receipt.scope_bytes = scope_bytes(job);
 	job->receipt.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
@@ -98,6 +101,8 @@ static void begin(struct job *job, uint64_t now_ns)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
 	room_init(&job->room, &job->sys, job->room.reserve_bytes);
 	job->counters = room_counters_read(&job->sys);
+	job->receipt.kvm_pages_2m_before =
+		kvm_stats_once(&job->sys, job->identity.pid, "pages_2m");
 	job->receipt.started_ns = now_ns;
 }
 
@@ -161,6 +166,10 @@ static enum job_turn end(struct job *job, enum job_result result,
 	if (job->has_scan)
 		scan_finish(&job->scan);
 	job->has_scan = false;
+	if (receipt->kvm_pages_2m_before != KVM_STAT_UNKNOWN &&
+	    result != JOB_FAILED) /* its pid may be another's now */
+		receipt->kvm_pages_2m_after = kvm_stats_once(
+			&job->sys, job->identity.pid, "pages_2m");
 	publish(job, false);
 	return JOB_ENDED;
 }
@@ -295,7 +304,7 @@ static int find_seat(const struct job *job, const struct call *call)
 	return feel_may_crowd(&job->feel) ? call->to : NODE_NONE;
 }
 
-/* Make the call, unlocked; thousandths of it that vCPUs waited for a CPU. */
+/* Make the call, unlocked; thousandths of it that vCPUs lost by it. */
 static unsigned int make_call(struct job *job, struct call *call)
 {
 	feel_begin_call(&job->feel, job->sys.ops->now_ns(job->sys.self));

@@ -10,8 +10,9 @@
  * bandwidth, so of any stretch of time only a share (duty) is spent in calls:
  * this bounds what a guest loses in its worst second. Calls that are too short
  * cost the guest more in all than they spare it in the moment, so a call lasts
- * about call_ns. When the guest's vCPUs are seen to wait for CPUs while we
- * move, the share is halved; it comes back step by step.
+ * about call_ns. When the guest's vCPUs are seen to wait for CPUs, or to be
+ * kicked out of the guest, while we move, the share is halved; it comes back
+ * step by step.
  */
 #ifndef MOVE_PACE_H
 #define MOVE_PACE_H
@@ -53,8 +54,8 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge);
 void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 		    uint64_t start_ns, uint64_t took_ns);
 
-/* The vCPUs waited for CPUs for waited thousandths of the time since the last
- * note: adapts the share, up slowly, down fast. Not in a hurry. */
+/* The vCPUs lost waited thousandths of the newest call (see feel.h): adapts the
+ * share, up slowly, down fast. Not in a hurry. */
 void pace_note_wait(struct pace *pace, unsigned int waited);
 
 /* No call before this time. */

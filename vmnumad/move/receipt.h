@@ -75,6 +75,9 @@ struct receipt {
 	uint64_t thp_splits; /* host's thp_migration_split in that time */
 	uint64_t longest_call_ns; /* longest moving call */
 	uint64_t call_ns; /* time in moving calls, all together */
+	uint64_t kvm_pages_2m_before; /* 2 MiB mappings of the guest in KVM as
+				       * the job began; UINT64_MAX: unknown */
+	uint64_t kvm_pages_2m_after; /* as it ended; UINT64_MAX: unknown */
 };
 
 /* "absent", "busy", … and "done", "partial", …: the contract's words. */

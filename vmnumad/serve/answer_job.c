@@ -147,6 +147,20 @@ static void add_costs(struct json_object *to, const struct job_entry *entry)
 		json_add_null(to, "payback_seconds");
 }
 
+/* 2 MiB mappings of the guest in KVM: far fewer after a job than before it would
+ * mean that moving cost the guest its huge pages. */
+static void add_huge_mappings(struct json_object *to, const struct receipt *r)
+{
+	struct json_object *object;
+
+	if (r->kvm_pages_2m_before == UINT64_MAX ||
+	    r->kvm_pages_2m_after == UINT64_MAX)
+		return;
+	object = json_add_object(to, "guest_huge_mappings");
+	json_add_u64(object, "before", r->kvm_pages_2m_before);
+	json_add_u64(object, "after", r->kvm_pages_2m_after);
+}
+
 struct json_object *answer_job(const struct job_entry *entry)
 {
 	const struct receipt *r = &entry->receipt;
@@ -174,6 +188,7 @@ struct json_object *answer_job(const struct job_entry *entry)
 	add_counts(to, entry);
 	add_residue(to, entry);
 	add_costs(to, entry);
+	add_huge_mappings(to, r);
 	return to;
 }
 

@@ -36,6 +36,12 @@ note 'rebalance --to 0 brings it back'
 vmnumactl rebalance web --to 0 || fail "rebalance ended with status $?"
 guest_is_on web 0 || fail "only $(guest_share web 0) % came back"
 counts_must_agree web
+if [ -d /sys/kernel/debug/kvm ]; then
+	huge=$(vmnumactl --json jobs | json '[.jobs[] | select(.bytes_moved > 0) | .guest_huge_mappings]')
+	note "huge mappings of the guest, by job: $(tr -d ' \n' <<<"$huge")"
+	[ "$(json 'length > 0 and all(.[]; (.before | type) == "number" and (.after | type) == "number")' <<<"$huge")" = true ] ||
+		fail 'a receipt does not have the huge mappings of the guest'
+fi
 
 note 'a second rebalance of a settled guest makes no moving call'
 [ "$(vmnumactl --json rebalance web --to 0 | json .calls)" = 0 ] ||

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a guest feels of a call. */
+#include "move/feel.h"
+
+#include "move/kvm_stats.h"
+#include "run.h"
+#include "scene.h"
+
+#define KVM_DIR "/sys/kernel/debug/kvm/"
+#define KICKS   KVM_DIR "42-9/remote_tlb_flush"
+
+/* A guest of one vCPU, whose run delay stands at 1 ms. */
+static struct fake_sys *guest_host(struct sys *ret_sys)
+{
+	struct fake_sys *fake = fake_sys_create(FAKE_LINUX_6_12);
+
+	fake_file(fake, "/proc/42/task/43/comm", "CPU 0/KVM\n");
+	fake_file(fake, "/proc/42/task/43/schedstat", "5 1000000 7\n");
+	*ret_sys = fake_sys_door(fake);
+	return fake;
+}
+
+/* What one call of 10 ms shows, in which the vCPU waited 1 ms and the counter
+ * of kicks goes from one text to another. NULL: there is none. */
+static unsigned int feel_one_call(const char *path, const char *before,
+				  const char *after)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+	unsigned int waited;
+
+	if (path)
+		fake_file(fake, path, before);
+	feel_init(&feel, &sys, 42);
+	feel_begin_call(&feel, NS_PER_S);
+	fake_file(fake, "/proc/42/task/43/schedstat", "5 2000000 7\n");
+	if (path)
+		fake_file(fake, path, after);
+	waited = feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS);
+	feel_finish(&feel);
+	ck_assert_uint_eq(fake_open_handles(fake), 0);
+	fake_sys_destroy(fake);
+	return waited;
+}
+
+static const struct {
+	const char *what; /* the case */
+	const char *path; /* of the counter of kicks, NULL: none */
+	const char *before; /* its text as the call begins */
+	const char *after; /* and as it ends */
+	unsigned int waited; /* what is felt, thousandths */
+} calls[] = {
+	{ "without the folder only waiting counts", NULL, NULL, NULL, 100 },
+	{ "1000 kicks of 2 us in 10 ms", KICKS, "500\n", "1500\n", 300 },
+	{ "no more than the whole time", KICKS, "0\n", "1000000\n", 1000 },
+	{ "folder of another pid", KVM_DIR "421-9/remote_tlb_flush", "0\n",
+	  "1000\n", 100 },
+	{ "folder of a shorter pid", KVM_DIR "4-2/remote_tlb_flush", "0\n",
+	  "1000\n", 100 },
+	{ "counter that goes backwards", KICKS, "1500\n", "500\n", 100 },
+	{ "text that is no number", KICKS, "0\n", "many\n", 100 },
+	{ "nothing", KICKS, "0\n", "", 100 },
+	{ "number that is too large", KICKS, "0\n",
+	  "99999999999999999999999999\n", 100 },
+};
+
+START_TEST(kicks_are_felt_besides_waiting)
+{
+	unsigned int waited = feel_one_call(calls[_i].path, calls[_i].before,
+					    calls[_i].after);
+
+	/* Shares are binary fractions: one thousandth may be lost. */
+	ck_assert_msg(waited == calls[_i].waited ||
+			      waited + 1 == calls[_i].waited,
+		      "%s: %u", calls[_i].what, waited);
+}
+END_TEST
+
+START_TEST(kicks_between_calls_are_the_calm)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+	char text[32];
+	unsigned int waited = 1000;
+
+	fake_file(fake, KICKS, "0\n");
+	feel_init(&feel, &sys, 42);
+	for (uint64_t i = 1; i < 100; i++) {
+		snprintf(text, sizeof(text), "%llu\n",
+			 (unsigned long long)i * 1000);
+		fake_file(fake, KICKS, text);
+		if (i % 2)
+			feel_begin_call(&feel, i * 10 * NS_PER_MS);
+		else
+			waited = feel_end_call(&feel, i * 10 * NS_PER_MS);
+	}
+	ck_assert_uint_le(waited, 1);
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+START_TEST(kicks_are_one_read_a_reading)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+	struct fake_books before, after;
+
+	fake_file(fake, KICKS, "0\n");
+	feel_init(&feel, &sys, 42);
+	before = fake_books(fake);
+	feel_begin_call(&feel, NS_PER_S);
+	after = fake_books(fake);
+	ck_assert_uint_eq(
+		after.calls[FAKE_READ_FD] - before.calls[FAKE_READ_FD], 2);
+	ck_assert_uint_eq(after.calls[FAKE_READ_FILE],
+			  before.calls[FAKE_READ_FILE]);
+	ck_assert_uint_eq(after.calls[FAKE_OPEN_FILE],
+			  before.calls[FAKE_OPEN_FILE]);
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+START_TEST(guest_without_vcpu_names_feels_kicks)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = fake_sys_create(FAKE_LINUX_6_12);
+
+	sys = fake_sys_door(fake);
+	fake_file(fake, KICKS, "0\n");
+	feel_init(&feel, &sys, 42);
+	feel_begin_call(&feel, NS_PER_S);
+	fake_file(fake, KICKS, "2500\n");
+	ck_assert_uint_ge(feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS), 499);
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+/* Counts huge mappings before and after a job of so many lanes. */
+static struct receipt move_with_mappings(unsigned int lanes)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+	struct receipt receipt;
+
+	fake_file(s->fake, KVM_DIR "42-9/pages_2m", "32\n");
+	scene_memory(s, 0, 64 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	s->spec.pace.lanes_max = lanes;
+	scene_job(s);
+	ck_assert_int_ne(scene_step(s, 0), JOB_ENDED);
+	ck_assert_uint_eq(s->receipt.kvm_pages_2m_after, KVM_STAT_UNKNOWN);
+	fake_file(s->fake, KVM_DIR "42-9/pages_2m", "30\n");
+	scene_run(s);
+	receipt = s->receipt;
+	scene_destroy(s);
+	return receipt;
+}
+
+START_TEST(receipt_has_the_huge_mappings_of_the_guest)
+{
+	struct receipt receipt = move_with_mappings((unsigned int)_i);
+
+	ck_assert_uint_eq(receipt.kvm_pages_2m_before, 32);
+	ck_assert_uint_eq(receipt.kvm_pages_2m_after, 30);
+}
+END_TEST
+
+START_TEST(huge_mappings_are_unknown_without_debugfs)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+
+	scene_memory(s, 0, 4 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	scene_move(s);
+	ck_assert_uint_eq(s->receipt.kvm_pages_2m_before, KVM_STAT_UNKNOWN);
+	ck_assert_uint_eq(s->receipt.kvm_pages_2m_after, KVM_STAT_UNKNOWN);
+	scene_destroy(s);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+	tcase_add_loop_test(tests, kicks_are_felt_besides_waiting, 0,
+			    (int)(sizeof(calls) / sizeof(*calls)));
+	tcase_add_test(tests, kicks_between_calls_are_the_calm);
+	tcase_add_test(tests, kicks_are_one_read_a_reading);
+	tcase_add_test(tests, guest_without_vcpu_names_feels_kicks);
+	tcase_add_loop_test(tests, receipt_has_the_huge_mappings_of_the_guest,
+			    1, 3);
+	tcase_add_test(tests, huge_mappings_are_unknown_without_debugfs);
+}
+
+int main(void)
+{
+	return run_tests("move: what the guest feels", add_tests);
+}
