@@ -241,6 +241,62 @@ START_TEST(target_that_fills_up_during_a_call_is_waited_for)
 }
 END_TEST
 
+static void set_pressure(struct scene *s, uint64_t total_us)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text),
+		 "some avg10=0.00 avg60=0.00 avg300=0.00 total=%llu\n",
+		 (unsigned long long)total_us);
+	fake_file(s->fake, "/proc/pressure/memory", text);
+}
+
+/* In the second call others wait for memory, for a second. */
+static void press_second_call(struct scene *s, enum fake_op op)
+{
+	if (s->n_calls == 2)
+		set_pressure(s, 1000000);
+}
+
+START_TEST(target_under_memory_pressure_is_waited_for)
+{
+	struct scene *s = scene_create(kernels[_i]);
+	bool has_waited = false;
+
+	scene_memory(s, 0, 64 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	set_pressure(s, 5);
+	s->on_move = press_second_call;
+	scene_job(s);
+	while (scene_step(s, 0) != JOB_ENDED) {
+		has_waited |= s->receipt.phase == PHASE_ROOM;
+		if (s->turn == JOB_WAIT && s->wake_ns > scene_now_ns(s))
+			fake_advance_ns(s->fake, s->wake_ns - scene_now_ns(s));
+	}
+	ck_assert(has_waited);
+	ck_assert_int_eq(s->receipt.result, JOB_DONE);
+	ck_assert_uint_ge(s->receipt.ended_ns - s->receipt.started_ns,
+			  NS_PER_S);
+	scene_destroy(s);
+}
+END_TEST
+
+START_TEST(pressure_between_calls_is_not_waited_for)
+{
+	struct scene *s = scene_create(kernels[_i]);
+
+	scene_memory(s, 0, 64 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	scene_job(s);
+	while (scene_step(s, 0) != JOB_ENDED) {
+		set_pressure(s, s->steps * 1000000);
+		ck_assert_int_ne(s->receipt.phase, PHASE_ROOM);
+		if (s->turn == JOB_WAIT && s->wake_ns > scene_now_ns(s))
+			fake_advance_ns(s->fake, s->wake_ns - scene_now_ns(s));
+	}
+	ck_assert_int_eq(s->receipt.result, JOB_DONE);
+	scene_destroy(s);
+}
+END_TEST
+
 START_TEST(node_that_went_offline_is_given_up)
 {
 	struct scene *s = scene_create(kernels[_i]);
@@ -361,6 +417,8 @@ static void add_tests(TCase *tests)
 		one_forbidden_target_does_not_stop_the_other,
 		our_own_cpuset_without_the_target_ends_as_no_room,
 		target_that_fills_up_during_a_call_is_waited_for,
+		target_under_memory_pressure_is_waited_for,
+		pressure_between_calls_is_not_waited_for,
 		node_that_went_offline_is_given_up,
 		process_that_may_not_be_asked_is_denied,
 		rights_that_are_lost_meanwhile_end_the_job,

@@ -141,6 +141,39 @@ START_TEST(counters_are_found_by_their_whole_name)
 }
 END_TEST
 
+static const struct {
+	const char *text; /* of /proc/pressure/memory, NULL: no such file */
+	uint64_t stall_us; /* what it says */
+} pressures[] = {
+	{ "some avg10=0.00 avg60=1.20 avg300=0.45 total=81234\n"
+	  "full avg10=0.00 avg60=0.00 avg300=0.00 total=4711\n",
+	  81234 },
+	{ "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", 0 },
+	{ NULL, 0 },
+	{ "", 0 },
+	{ "some", 0 },
+	{ "some avg10=0.00 total=\nfull total=5\n", 0 },
+	{ "some avg10=0.00\nfull avg10=0.00 total=5\n", 0 },
+	{ "full avg10=0.00 total=5\n", 0 },
+	{ "some avg10=0.00 total=-5\n", 0 },
+	{ "some avg10=0.00 total=5x\n", 0 },
+	{ "some total=99999999999999999999999999\n", 0 },
+	{ "something total=5\n", 0 },
+};
+
+START_TEST(pressure_that_is_not_understood_is_none)
+{
+	struct sys sys;
+	struct fake_sys *fake = room_host(&sys);
+
+	if (pressures[_i].text)
+		fake_file(fake, "/proc/pressure/memory", pressures[_i].text);
+	ck_assert_uint_eq(room_counters_read(&sys).stall_us,
+			  pressures[_i].stall_us);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, gate_leaves_watermark_reserve_and_blocks, 0,
@@ -150,6 +183,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, fragmented_node_is_asked_once_to_compact);
 	tcase_add_test(tests, hugetlb_has_the_room_of_its_pool);
 	tcase_add_test(tests, counters_are_found_by_their_whole_name);
+	tcase_add_loop_test(tests, pressure_that_is_not_understood_is_none, 0,
+			    (int)(sizeof(pressures) / sizeof(*pressures)));
 }
 
 int main(void)

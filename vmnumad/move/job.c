@@ -345,10 +345,13 @@ enum job_turn job_step(struct job *job, struct call *call,
 
 	pthread_mutex_lock(&job->lock);
 	turn = choose(job, call, &has_call, ret_wake_ns);
-	if (has_call)
+	if (has_call) {
 		note_in_flight(job, call, true);
-	else if (turn == JOB_WAIT)
+		/* Pressure in the pause before is not this call's. */
+		job->counters.stall_us = room_stall_us(&job->sys);
+	} else if (turn == JOB_WAIT) {
 		lanes_break(&job->lanes);
+	}
 	pthread_mutex_unlock(&job->lock);
 	if (!has_call)
 		return turn;

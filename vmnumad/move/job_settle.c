@@ -10,6 +10,7 @@
 #include "move/job_state.h"
 #include "xalloc.h"
 
+#define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
 
@@ -361,11 +362,22 @@ static void judge_success(struct job *job, const struct call *call)
 		"its memory is held by a device or another long-term user");
 }
 
+/* Tasks of the host waited for memory for more than a tenth of the call. A
+ * counter that goes backwards says nothing. */
+static bool has_stalled(const struct job *job, const struct call *call,
+			const struct room_counters *now)
+{
+	uint64_t before_us = job->counters.stall_us;
+
+	return now->stall_us > before_us &&
+	       now->stall_us - before_us > call->took_ns / NS_PER_US / 10;
+}
+
 /*
  * What the call cost the host. A call that failed with huge pages may have
  * split them (Linux 6.3 and later, when the target has no free 2 MiB block):
- * then no more of them go there. Reclaim means that the target is fuller than
- * it said: wait as for room.
+ * then no more of them go there. Reclaim, or tasks that wait for memory, mean
+ * that the target is fuller than it said: wait as for room.
  */
 static void judge_costs(struct job *job, const struct call *call,
 			uint64_t now_ns)
@@ -379,7 +391,8 @@ static void judge_costs(struct job *job, const struct call *call,
 	if (call->verdict != CALL_CLEAN && is_huge && splits > 0) {
 		job->receipt.thp_splits += splits;
 		close_target(target, RESIDUE_NOMEM);
-	} else if (now.reclaim_pages > job->counters.reclaim_pages) {
+	} else if (now.reclaim_pages > job->counters.reclaim_pages ||
+		   has_stalled(job, call, &now)) {
 		if (target->wait_since_ns == 0)
 			target->wait_since_ns = now_ns;
 		target->next_check_ns = now_ns + NS_PER_S;

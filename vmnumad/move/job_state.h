@@ -108,7 +108,8 @@ struct job {
 	bool is_gone; /* the kernel says so, whatever the pidfd says */
 	unsigned int fruitless; /* calls in a row that moved nothing */
 	bool has_no_move_all; /* we lack the right to MPOL_MF_MOVE_ALL */
-	struct room_counters counters; /* host's, after the last call */
+	struct room_counters counters; /* host's, after the last call; stall_us
+					* as the newest call began */
 	struct receipt receipt; /* working copy */
 
 	pthread_mutex_t published_lock; /* guards the rest; never held for

@@ -144,9 +144,35 @@ static uint64_t find_counter(const char *text, const char *name)
 	return 0;
 }
 
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", the file's first line; 0
+ * when it does not look like that. */
+static uint64_t find_stall_us(char *text)
+{
+	const char *total;
+	uint64_t us;
+
+	text[strcspn(text, "\n")] = '\0';
+	total = strstr(text, " total=");
+	if (strncmp(text, "some ", 5) != 0 || !total)
+		return 0;
+	total += strlen(" total=");
+	return node_number_parse(total, &us) == 0 ? us : 0;
+}
+
+uint64_t room_stall_us(const struct sys *sys)
+{
+	char text[512];
+	size_t len;
+
+	if (sys->ops->read_file(sys->self, "/proc/pressure/memory", text,
+				sizeof(text), &len) < 0)
+		return 0;
+	return find_stall_us(text);
+}
+
 struct room_counters room_counters_read(const struct sys *sys)
 {
-	struct room_counters counters = { 0 };
+	struct room_counters counters = { .stall_us = room_stall_us(sys) };
 	char *text = NULL;
 	size_t len;
 

@@ -36,15 +36,21 @@ void room_init(struct room *room, const struct sys *sys,
 uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
 		    bool is_hugetlb, uint64_t wanted_bytes);
 
-/* Counters of /proc/vmstat that grow when moving goes at the cost of others; 0
- * when the kernel does not have them. */
+/* The host's counters that grow when moving goes at the cost of others; 0 when
+ * the kernel does not have them. */
 struct room_counters {
 	uint64_t thp_splits; /* thp_migration_split: huge pages that were split
 			      * because no whole one was free */
 	uint64_t reclaim_pages; /* pgscan_direct: pages looked at by those who
 				 * had to make room before they could go on */
+	uint64_t stall_us; /* as room_stall_us() */
 };
 
 struct room_counters room_counters_read(const struct sys *sys);
+
+/* Time in which any task of the host waited for memory, since boot: total of
+ * the line "some" of /proc/pressure/memory (Linux 4.20). 0 without CONFIG_PSI
+ * or with psi=0. */
+uint64_t room_stall_us(const struct sys *sys);
 
 #endif
