@@ -34,6 +34,7 @@ struct move {
 	int *status; /* the caller's array */
 	struct queued *run; /* owned; room for n */
 	size_t n_run; /* length of the run */
+	bool has_left; /* something of the run has not moved */
 };
 
 bool fake_take_room(struct fake_sys *fake, uint64_t bytes, int node)
@@ -115,8 +116,8 @@ static void put_on_node(struct fake_sys *fake, struct fake_folio *folio,
 }
 
 /* After a split, Linux 6.3 and later try each part once, without counting
- * failures: the whole counts as one. */
-static void move_parts(struct move *m, const struct queued *q, uint64_t bytes,
+ * failures: the whole counts as one. False: some are left. */
+static bool move_parts(struct move *m, const struct queued *q, uint64_t bytes,
 		       int node)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_4K_BYTES) {
@@ -124,9 +125,10 @@ static void move_parts(struct move *m, const struct queued *q, uint64_t bytes,
 			fake_region_folio(q->region, q->hva + at);
 
 		if (!move_room(m->fake, part, node))
-			return;
+			return false;
 		put_on_node(m->fake, part, node);
 	}
+	return true;
 }
 
 /* No room on the target for this folio. 1: it counts as failed, the run goes
@@ -143,7 +145,7 @@ static int on_no_room(struct move *m, const struct queued *q,
 	m->fake->books.thp_splits++;
 	if (m->fake->kernel == FAKE_LINUX_6_1)
 		return -ENOMEM;
-	move_parts(m, q, bytes, node);
+	m->has_left |= !move_parts(m, q, bytes, node);
 	return 1;
 }
 
@@ -162,6 +164,7 @@ static int migrate_one(struct move *m, const struct queued *q, int node)
 			folio->pin_calls--;
 		m->fake->nodes[folio->node] = source;
 		m->fake->nodes[node] = target;
+		m->has_left = true;
 		return 1;
 	}
 	put_on_node(m->fake, folio, node);
@@ -169,12 +172,15 @@ static int migrate_one(struct move *m, const struct queued *q, int node)
 }
 
 /* The kernel's migrate_pages(): how many folios failed, or -ENOMEM with the
- * rest of the run untried. The run is empty afterwards. */
+ * rest of the run untried. What was split counts as failed, but if all has
+ * moved in the end the answer is 0 (mm/migrate.c of 6.3 and later). The run is
+ * empty afterwards. */
 static int migrate_run(struct move *m, int node)
 {
 	int failed = 0;
 	int err = 0;
 
+	m->has_left = false;
 	for (size_t i = 0; i < m->n_run; i++) {
 		const struct queued *q = &m->run[i];
 		int ret = 0;
@@ -191,7 +197,9 @@ static int migrate_run(struct move *m, int node)
 		m->fake->books.failed_folios += ret != 0;
 	}
 	m->n_run = 0;
-	return err ? err : failed;
+	if (err)
+		return err;
+	return m->has_left ? failed : 0;
 }
 
 /* Migrate the run, which began at start and ended before end, and write its

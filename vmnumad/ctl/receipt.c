@@ -283,7 +283,9 @@ static void cost_print(struct json_object *job)
 	       text_duration(field_double(job, "longest_call_ms", -1e4) / 1e3)
 		       .s);
 	if (splits)
-		printf(", %llu huge pages split", (unsigned long long)splits);
+		printf("\n  %llu huge pages were split, %llu of them rebuilt",
+		       (unsigned long long)splits,
+		       (unsigned long long)field_u64(job, "thp_repaired", 0));
 	putchar('\n');
 }
 

@@ -8,8 +8,9 @@
  * a list of pages of one region to one node (call.c), and books what became of
  * each page (job_settle.c). What failed waits in a list until it is due again.
  * When the walk is over and nothing waits, the walk begins anew if anything was
- * moved, to meet memory that appeared meanwhile and to count what is where; the
- * job has ended when a pass moved nothing.
+ * moved, to meet memory that appeared meanwhile and to count what is where. When
+ * a pass moved nothing, huge pages that were split on the way are made whole
+ * again (job_repair.c), and the job has ended.
  *
  * A step does one such piece of work. Several threads may step a job: choosing
  * and booking happen under the job's lock, the calls do not.
@@ -89,6 +90,7 @@ void job_destroy(struct job *job)
 	free(job->cells);
 	free(job->published_cells);
 	free(job->retries);
+	free(job->splits);
 	free(job);
 }
 
@@ -134,9 +136,12 @@ static void publish(struct job *job, bool with_counts)
 }
 
 /* The end comes in the middle of a pass. The first one's books are as whole as
- * any; in a later pass those of the pass before stand. */
+ * any; in a later pass those of the pass before stand. After the last pass they
+ * are closed. */
 static void close_books(struct job *job)
 {
+	if (job->is_repairing)
+		return;
 	if (job->pass == 0) {
 		sum_receipt(job);
 		return;
@@ -194,6 +199,22 @@ static enum job_turn end_cancelled(struct job *job, uint64_t now_ns,
 	return end(job, JOB_CANCELLED, now_ns);
 }
 
+/* All that could be moved has been: what is left is to rebuild what was split.
+ */
+static enum job_turn repair(struct job *job, uint64_t now_ns)
+{
+	enum job_turn turn = job_repair(job);
+
+	if (turn != JOB_ENDED) {
+		job->receipt.phase = PHASE_REPAIR;
+		publish(job, false);
+		return turn;
+	}
+	return end(job,
+		   receipt_left_bytes(&job->receipt) ? JOB_PARTIAL : JOB_DONE,
+		   now_ns);
+}
+
 static enum job_turn end_pass(struct job *job, uint64_t now_ns)
 {
 	bool is_last =
@@ -205,9 +226,8 @@ static enum job_turn end_pass(struct job *job, uint64_t now_ns)
 		job_begin_pass(job);
 		return JOB_GO_ON;
 	}
-	return end(job,
-		   receipt_left_bytes(&job->receipt) ? JOB_PARTIAL : JOB_DONE,
-		   now_ns);
+	job->is_repairing = true;
+	return repair(job, now_ns);
 }
 
 /* The kernel refuses to be asked about this process, or has lost it. */
@@ -270,6 +290,8 @@ static enum job_turn choose(struct job *job, struct call *call,
 		return JOB_WAIT;
 	if (!job->has_scan)
 		begin(job, now_ns);
+	if (job->is_repairing)
+		return repair(job, now_ns);
 
 	err = job_take(job, call, now_ns, &take, ret_wake_ns);
 	if (err < 0)

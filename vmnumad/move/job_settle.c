@@ -46,6 +46,7 @@ void job_begin_pass(struct job *job)
 	ledger_finish(&job->known);
 	job->known = job->ledger;
 	ledger_init(&job->ledger);
+	job_forget_splits(job);
 	job->tally = (struct tally) { 0 };
 	job->tally.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
 	for (size_t i = 0; i < job->n_cells; i++)
@@ -374,10 +375,28 @@ static bool has_stalled(const struct job *job, const struct call *call,
 }
 
 /*
- * What the call cost the host. A call that failed with huge pages may have
- * split them (Linux 6.3 and later, when the target has no free 2 MiB block):
- * then no more of them go there. Reclaim, or tasks that wait for memory, mean
- * that the target is fuller than it said: wait as for room.
+ * Has the call split huge pages? (Linux 6.3 and later do, when the target has no
+ * free 2 MiB block.) The counter is the host's: that it has grown says so only
+ * for a call that failed, or whose huge pages are in pieces now. The kernel's
+ * answer is clean when all the pieces have moved. Once it has grown for this job,
+ * a call of another lane may have split more before that was seen.
+ */
+static bool judge_splits(struct job *job, const struct call *call,
+			 uint64_t splits)
+{
+	bool is_huge = call->folios[0].pages > 1 &&
+		       call->region->page_bytes == PAGE_4K_BYTES;
+
+	if (!is_huge || splits + job->receipt.thp_splits == 0)
+		return false;
+	return job_note_splits(job, call) ||
+	       (splits > 0 && call->verdict != CALL_CLEAN);
+}
+
+/*
+ * What the call cost the host. If it has split huge pages, no more of them go to
+ * its target. Reclaim, or tasks that wait for memory, mean that the target is
+ * fuller than it said: wait as for room.
  */
 static void judge_costs(struct job *job, const struct call *call,
 			uint64_t now_ns)
@@ -385,10 +404,9 @@ static void judge_costs(struct job *job, const struct call *call,
 	struct room_counters now = room_counters_read(&job->sys);
 	struct target *target = call_target(job, call);
 	uint64_t splits = now.thp_splits - job->counters.thp_splits;
-	bool is_huge = call->folios[0].pages > 1 &&
-		       call->region->page_bytes == PAGE_4K_BYTES;
+	bool has_split = judge_splits(job, call, splits);
 
-	if (call->verdict != CALL_CLEAN && is_huge && splits > 0) {
+	if (has_split) {
 		job->receipt.thp_splits += splits;
 		close_target(target, RESIDUE_NOMEM);
 	} else if (now.reclaim_pages > job->counters.reclaim_pages ||
@@ -397,6 +415,8 @@ static void judge_costs(struct job *job, const struct call *call,
 			target->wait_since_ns = now_ns;
 		target->next_check_ns = now_ns + NS_PER_S;
 	}
+	if (!has_split && job->in_flight > 0) /* may be another lane's */
+		now.thp_splits = job->counters.thp_splits;
 	job->counters = now;
 }
 

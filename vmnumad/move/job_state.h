@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a job, shared by job.c (steps), job_take.c (what to move next)
- * and job_settle.c (what became of it). Nobody else includes it.
+ * The inside of a job, shared by job.c (steps), job_take.c (what to move next),
+ * job_settle.c (what became of it) and job_repair.c (what was split on the way).
+ * Nobody else includes it.
  */
 #ifndef MOVE_JOB_STATE_H
 #define MOVE_JOB_STATE_H
@@ -28,6 +29,10 @@
  * is met by the next pass. The last one only has to find nothing. */
 #define PASSES_MAX 3
 
+/* Split huge pages that are remembered: 8 GiB. Beyond that they are left to
+ * khugepaged. */
+#define SPLITS_MAX 4096
+
 /* A folio that is to be tried again. */
 struct retry {
 	struct folio folio; /* with its target */
@@ -42,6 +47,12 @@ struct rest {
 	uint32_t pages; /* how many */
 	int8_t from; /* where they were found */
 	int8_t to; /* where they shall go */
+};
+
+/* A huge page that a call of this job has split. */
+struct split {
+	const struct region *region; /* borrowed from the map */
+	struct hva at; /* its first byte, 2 MiB aligned */
 };
 
 /* Kinds of pages: each needs room of its own kind on a target. */
@@ -96,6 +107,10 @@ struct job {
 	size_t cap_retries; /* allocated */
 	struct rest rests[RESTS_MAX]; /* to be done before the next window */
 	size_t n_rests; /* filled */
+	struct split *splits; /* owned, to be repaired at the end */
+	size_t n_splits; /* filled, at most SPLITS_MAX */
+	size_t cap_splits; /* allocated */
+	bool is_repairing; /* the last pass is over */
 	struct target targets[NODES_MAX][KIND_COUNT]; /* by node and kind */
 	struct tally tally; /* of this pass */
 	struct ledger ledger; /* of this pass */
@@ -108,8 +123,8 @@ struct job {
 	bool is_gone; /* the kernel says so, whatever the pidfd says */
 	unsigned int fruitless; /* calls in a row that moved nothing */
 	bool has_no_move_all; /* we lack the right to MPOL_MF_MOVE_ALL */
-	struct room_counters counters; /* host's, after the last call; stall_us
-					* as the newest call began */
+	struct room_counters counters; /* host's, as far as calls were judged by
+					* them; stall_us as the newest began */
 	struct receipt receipt; /* working copy */
 
 	pthread_mutex_t published_lock; /* guards the rest; never held for
@@ -171,5 +186,20 @@ void job_shift_bytes(struct job *job, int cell, uint64_t bytes, int from,
 
 /* Begin a pass: everything is untried. */
 void job_begin_pass(struct job *job);
+
+/* job_repair.c ------------------------------------------------------------ */
+
+/* Remember which huge pages of the call are in pieces now; true: some are.
+ * Always false where nothing tells (CLASSIFY_NONE), and for memory that is not
+ * private and of 4 KiB pages. */
+bool job_note_splits(struct job *job, const struct call *call);
+
+/* What the pass before left of them was left as huge pages: their pieces are to
+ * be tried in this one. */
+void job_forget_splits(struct job *job);
+
+/* Take one of them up. JOB_GO_ON: it was left as it is; JOB_CALLED: the kernel
+ * was asked to rebuild it; JOB_ENDED: there is none. */
+enum job_turn job_repair(struct job *job);
 
 #endif

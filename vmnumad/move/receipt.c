@@ -35,7 +35,8 @@ const char *job_phase_text(enum job_phase phase)
 	static const char *const texts[] = {
 		[PHASE_SCAN] = "checking",         [PHASE_MOVE] = "moving",
 		[PHASE_ROOM] = "waiting for room", [PHASE_RETRY] = "retrying",
-		[PHASE_PAUSED] = "paused",         [PHASE_ENDED] = "ended",
+		[PHASE_REPAIR] = "repairing",      [PHASE_PAUSED] = "paused",
+		[PHASE_ENDED] = "ended",
 	};
 
 	return texts[phase];

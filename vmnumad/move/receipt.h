@@ -42,6 +42,7 @@ enum job_phase {
 	PHASE_MOVE, /* moving what the window showed */
 	PHASE_ROOM, /* waiting for room on the target */
 	PHASE_RETRY, /* waiting to try failed pages again */
+	PHASE_REPAIR, /* rebuilding huge pages that were split */
 	PHASE_PAUSED, /* by request */
 	PHASE_ENDED, /* see result */
 };
@@ -73,6 +74,7 @@ struct receipt {
 	uint64_t calls; /* moving calls of move_pages */
 	uint64_t retried_bytes; /* bytes tried more than once */
 	uint64_t thp_splits; /* host's thp_migration_split in that time */
+	uint64_t thp_repaired; /* of the guest's among them, made whole again */
 	uint64_t longest_call_ns; /* longest moving call */
 	uint64_t call_ns; /* time in moving calls, all together */
 	uint64_t kvm_pages_2m_before; /* 2 MiB mappings of the guest in KVM as

@@ -131,6 +131,7 @@ static void add_costs(struct json_object *to, const struct job_entry *entry)
 	json_add_u64(to, "calls", r->calls);
 	json_add_u64(to, "retries", r->retried_bytes / PAGE_4K_BYTES);
 	json_add_u64(to, "thp_splits", r->thp_splits);
+	json_add_u64(to, "thp_repaired", r->thp_repaired);
 	json_add_double(to, "longest_call_ms",
 			(double)r->longest_call_ns / NS_PER_MS);
 	if (first_ns > entry->order.trigger_ns)
