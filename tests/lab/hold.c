@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Holds pages of a guest for long, from another process, as a device would that
+ * has been given them: maps the memfd of a QEMU and registers 4 KiB pages of it
+ * as fixed buffers of an io_uring. Such a page cannot be moved until this
+ * program ends. Run by scenarios of tests/lab.
+ *
+ *   hold PID OFFSET...    offsets in the memfd, in C notation
+ *
+ * For each OFFSET the first page from there on that is there is held. Prints
+ * the offset of each, one a line and in decimal, when all are held, and then
+ * waits to be killed. Exit status 1 with a sentence when that is not possible.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <linux/io_uring.h>
+
+#define PAGE_BYTES 4096ull
+#define BIG_BYTES  (64ull << 20)
+#define MAX_PAGES  64
+
+/* The guest's memory, mapped here too. */
+struct memory {
+	char *at; /* its first byte */
+	unsigned long long size_bytes; /* of all of it */
+};
+
+static void die(const char *what, int error)
+{
+	fprintf(stderr, "hold: %s: %s\n", what, strerror(error));
+	exit(1);
+}
+
+/* Opens what the link stands for if it is a large memfd; -1 if not. */
+static int open_if_memory(const char *link, unsigned long long *ret_size_bytes)
+{
+	char name[64] = "";
+	struct stat stat;
+	int fd;
+
+	if (readlink(link, name, sizeof(name) - 1) < 0 ||
+	    strncmp(name, "/memfd:", strlen("/memfd:")) != 0)
+		return -1;
+	fd = open(link, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &stat) < 0)
+		die(link, errno);
+	if ((unsigned long long)stat.st_size < BIG_BYTES) {
+		close(fd);
+		return -1;
+	}
+	*ret_size_bytes = (unsigned long long)stat.st_size;
+	return fd;
+}
+
+static struct memory map_memory(const char *pid)
+{
+	struct memory memory = { 0 };
+	char path[512];
+	struct dirent *entry;
+	int fd = -1;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		die(path, errno);
+	while (fd < 0 && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid,
+			 entry->d_name);
+		fd = open_if_memory(path, &memory.size_bytes);
+	}
+	closedir(dir);
+	if (fd < 0)
+		die("a memfd of that process", ENOENT);
+	memory.at = mmap(NULL, memory.size_bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, fd, 0);
+	if (memory.at == MAP_FAILED)
+		die("mmap", errno);
+	close(fd);
+	return memory;
+}
+
+/* The first page from there on that the guest has used. */
+static char *present_page(const struct memory *memory, const char *offset)
+{
+	unsigned long long at = strtoull(offset, NULL, 0) & ~(PAGE_BYTES - 1);
+	unsigned char there;
+
+	for (; at < memory->size_bytes; at += PAGE_BYTES) {
+		if (mincore(memory->at + at, PAGE_BYTES, &there))
+			die("mincore", errno);
+		if (there & 1)
+			return memory->at + at;
+	}
+	die(offset, ENOENT);
+	return NULL;
+}
+
+/* The pages are held as long as this process lives. */
+static void hold_pages(const struct iovec *pages, unsigned int n)
+{
+	struct io_uring_params params = { 0 };
+	int fd = (int)syscall(SYS_io_uring_setup, 1, &params);
+
+	if (fd < 0)
+		die("io_uring_setup", errno);
+	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, pages,
+		    n))
+		die("io_uring_register", errno);
+}
+
+int main(int argc, char **argv)
+{
+	struct iovec pages[MAX_PAGES];
+	struct memory memory;
+	int n = argc - 2;
+	int i;
+
+	if (n < 1 || n > MAX_PAGES) {
+		fprintf(stderr, "usage: hold PID OFFSET...\n");
+		return 2;
+	}
+	memory = map_memory(argv[1]);
+	for (i = 0; i < n; i++)
+		pages[i] = (struct iovec) { present_page(&memory, argv[i + 2]),
+					    PAGE_BYTES };
+	hold_pages(pages, (unsigned int)n);
+	for (i = 0; i < n; i++)
+		printf("%llu\n",
+		       (unsigned long long)((char *)pages[i].iov_base -
+					    memory.at));
+	fflush(stdout);
+	for (;;)
+		pause();
+}
