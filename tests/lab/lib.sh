@@ -51,6 +51,29 @@ reserve_hugepages() {
 		fail "node $1 has no room for $2 huge pages"
 }
 
+node_free_mib() {
+	awk '$3 == "MemFree:" { print int($4 / 1024) }' \
+		"/sys/devices/system/node/node$1/meminfo"
+}
+
+# fill_node NODE MIB: a file in memory takes what is free there, but for MIB.
+fill_node() {
+	local mib
+	mib=$(($(node_free_mib "$1") - $2))
+	[ "$mib" -gt 0 ] || fail "node $1 has only $(node_free_mib "$1") MiB free"
+	mount -o remount,size=95% /dev/shm
+	numactl --membind="$1" fallocate -l "${mib}M" "$(mktemp "/dev/shm/fill$1.XXXX")"
+}
+
+empty_node() {
+	rm -f "/dev/shm/fill$1."*
+}
+
+# vmstat_count NAME: a counter of the host's kernel, 0 if it has none such.
+vmstat_count() {
+	awk -v name="$1" '$1 == name { n = $2 } END { printf "%d\n", n }' /proc/vmstat
+}
+
 configure_libvirt() {
 	cat >/etc/libvirt/qemu.conf <<-END
 		security_driver = "none"
