@@ -77,6 +77,24 @@ START_TEST(kicks_are_felt_besides_waiting)
 }
 END_TEST
 
+/* That a mover runs beside them has nothing to do with kicks. */
+START_TEST(kicks_are_no_crowd)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+
+	fake_file(fake, KICKS, "0\n");
+	feel_init(&feel, &sys, 42);
+	feel_begin_call(&feel, NS_PER_S);
+	fake_file(fake, KICKS, "4000\n");
+	ck_assert_uint_ge(feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS), 700);
+	ck_assert(feel_may_crowd(&feel));
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
 START_TEST(kicks_between_calls_are_the_calm)
 {
 	struct feel feel;
@@ -186,6 +204,7 @@ static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, kicks_are_felt_besides_waiting, 0,
 			    (int)(sizeof(calls) / sizeof(*calls)));
+	tcase_add_test(tests, kicks_are_no_crowd);
 	tcase_add_test(tests, kicks_between_calls_are_the_calm);
 	tcase_add_test(tests, kicks_are_one_read_a_reading);
 	tcase_add_test(tests, guest_without_vcpu_names_feels_kicks);

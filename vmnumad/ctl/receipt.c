@@ -289,6 +289,20 @@ static void cost_print(struct json_object *job)
 	putchar('\n');
 }
 
+/* How good the estimate was. */
+static void estimate_print(struct json_object *job, const char *result)
+{
+	double seconds = field_double(job, "expected_seconds", -1);
+
+	if (seconds < 0 || field_u64(job, "calls", 0) == 0 ||
+	    (strcmp(result, "done") && strcmp(result, "partial")))
+		return;
+	printf("  the plan expected %s, with stalls of up to %s\n",
+	       text_duration(seconds).s,
+	       text_duration(field_double(job, "expected_stall_ms", -1e4) / 1e3)
+		       .s);
+}
+
 void receipt_print(struct json_object *job)
 {
 	const char *result = field_text(job, "result", "running");
@@ -298,6 +312,7 @@ void receipt_print(struct json_object *job)
 	moves_print(job);
 	residue_print(job);
 	cost_print(job);
+	estimate_print(job, result);
 }
 
 int receipt_exit(struct json_object *job)

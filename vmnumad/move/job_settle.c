@@ -377,7 +377,8 @@ static bool has_stalled(const struct job *job, const struct call *call,
 /*
  * Has the call split huge pages? (Linux 6.3 and later do, when the target has no
  * free 2 MiB block.) The counter is the host's: that it has grown says so only
- * for a call that failed, or whose huge pages are in pieces now. The kernel's
+ * for a call that failed for want of room or by its pages, or whose huge pages
+ * are in pieces now. The kernel's
  * answer is clean when all the pieces have moved. Once it has grown for this job,
  * a call of another lane may have split more before that was seen.
  */
@@ -390,7 +391,8 @@ static bool judge_splits(struct job *job, const struct call *call,
 	if (!is_huge || splits + job->receipt.thp_splits == 0)
 		return false;
 	return job_note_splits(job, call) ||
-	       (splits > 0 && call->verdict != CALL_CLEAN);
+	       (splits > 0 &&
+		(call->verdict == CALL_MIXED || call->verdict == CALL_NOMEM));
 }
 
 /*
