@@ -74,6 +74,14 @@ static int open_retry(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Some files of debugfs can only be read on from where the last read ended. */
+static ssize_t read_from(int fd, void *buf, size_t size, size_t offset)
+{
+	ssize_t n = pread(fd, buf, size, (off_t)offset);
+
+	return n < 0 && errno == ESPIPE ? read(fd, buf, size) : n;
+}
+
 /* /proc gives long files in pieces of a page: read until nothing comes. */
 static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
 {
@@ -84,8 +92,8 @@ static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
 	for (;;) {
 		char beyond;
 		bool is_full = used == size - 1;
-		ssize_t n = pread(fd, is_full ? &beyond : buf + used,
-				  is_full ? 1 : size - 1 - used, (off_t)used);
+		ssize_t n = read_from(fd, is_full ? &beyond : buf + used,
+				      is_full ? 1 : size - 1 - used, used);
 
 		if (n < 0 && errno == EINTR)
 			continue;

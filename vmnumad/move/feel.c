@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "move/kvm_stats.h"
-
 /* Weight of the newest pause in what is calm. */
 #define SMOOTHING 0.3
 
@@ -61,16 +59,13 @@ void feel_init(struct feel *feel, const struct sys *sys, pid_t pid)
 	*feel = (struct feel) { .sys = *sys };
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	sys->ops->each_entry(sys->self, path, open_vcpu, &opening);
-	feel->has_kicks = kvm_stats_open(sys, pid, "remote_tlb_flush",
-					 &feel->kicks_fd) == 0;
+	kvm_stats_find(&feel->kvm, sys, pid);
 }
 
 void feel_finish(struct feel *feel)
 {
 	for (size_t i = 0; i < feel->n; i++)
 		feel->sys.ops->close_fd(feel->sys.self, feel->fds[i]);
-	if (feel->has_kicks)
-		feel->sys.ops->close_fd(feel->sys.self, feel->kicks_fd);
 	*feel = (struct feel) { 0 };
 }
 
@@ -96,9 +91,7 @@ static uint64_t read_kicks(struct feel *feel)
 {
 	uint64_t before = feel->kicks, now;
 
-	if (!feel->has_kicks)
-		return 0;
-	now = kvm_stats_read(&feel->sys, feel->kicks_fd);
+	now = kvm_stats_read(&feel->kvm, "remote_tlb_flush");
 	if (now == KVM_STAT_UNKNOWN)
 		return 0;
 	feel->kicks = now;
@@ -127,7 +120,7 @@ static struct feel_shares read_shares(struct feel *feel, uint64_t now_ns)
 
 static bool is_blind(const struct feel *feel)
 {
-	return feel->n == 0 && !feel->has_kicks;
+	return feel->n == 0 && !feel->kvm.is_known;
 }
 
 void feel_begin_call(struct feel *feel, uint64_t now_ns)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "move/kvm_stats.h"
 #include "sys.h"
 
 /* So many vCPUs speak for all of them. */
@@ -33,8 +34,7 @@ struct feel {
 	size_t n; /* filled */
 	uint64_t at_ns; /* of the last reading, 0 none */
 	uint64_t delay_ns; /* run delay then, all vCPUs together */
-	int kicks_fd; /* KVM's remote_tlb_flush, owned */
-	bool has_kicks; /* kicks_fd is open */
+	struct kvm_stats kvm; /* where the kicks are counted */
 	uint64_t kicks; /* at the last reading */
 	struct feel_shares calm; /* between calls, smoothed */
 	bool is_crowded; /* a vCPU was seen to wait for a CPU that we took */

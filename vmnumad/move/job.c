@@ -21,7 +21,6 @@
 #include <string.h>
 
 #include "move/job_state.h"
-#include "move/kvm_stats.h"
 #include "xalloc.h"
 
 static uint64_t scope_bytes(const struct job *job)
@@ -103,8 +102,9 @@ static void begin(struct job *job, uint64_t now_ns)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
 	room_init(&job->room, &job->sys, job->room.reserve_bytes);
 	job->counters = room_counters_read(&job->sys);
+	kvm_stats_find(&job->kvm, &job->sys, job->identity.pid);
 	job->receipt.kvm_pages_2m_before =
-		kvm_stats_once(&job->sys, job->identity.pid, "pages_2m");
+		kvm_stats_read(&job->kvm, "pages_2m");
 	job->receipt.started_ns = now_ns;
 }
 
@@ -173,8 +173,8 @@ static enum job_turn end(struct job *job, enum job_result result,
 	job->has_scan = false;
 	if (receipt->kvm_pages_2m_before != KVM_STAT_UNKNOWN &&
 	    result != JOB_FAILED) /* its pid may be another's now */
-		receipt->kvm_pages_2m_after = kvm_stats_once(
-			&job->sys, job->identity.pid, "pages_2m");
+		receipt->kvm_pages_2m_after =
+			kvm_stats_read(&job->kvm, "pages_2m");
 	publish(job, false);
 	return JOB_ENDED;
 }

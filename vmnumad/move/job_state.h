@@ -95,6 +95,7 @@ struct job {
 	struct lanes lanes; /* how many calls at the same time */
 	struct feel feel; /* what the guest feels of it; touched by the one
 			   * stepper of a job that never has more, unlocked */
+	struct kvm_stats kvm; /* its counters, for the receipt */
 	struct room room; /* gate on the targets */
 	struct scan scan; /* has its buffers only while the job runs */
 	bool has_scan; /* scan is initialised */

@@ -2,7 +2,6 @@
 /* KVM's counters of one guest; see kvm_stats.h. */
 #include "move/kvm_stats.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,66 +9,47 @@
 
 #define KVM_DIR "/sys/kernel/debug/kvm"
 
-/* What open_in_folder() needs. */
-struct opening {
-	const struct sys *sys; /* borrowed door */
+/* What take_folder() needs. */
+struct finding {
+	struct kvm_stats *stats; /* to be filled */
 	char prefix[16]; /* "PID-", as the guest's folder begins */
-	const char *name; /* of the counter */
-	int err; /* 0 once it is open */
-	int fd; /* then */
 };
 
-/* sys_entry_fn: open the counter in the first folder of the guest. */
-static int open_in_folder(void *arg, const char *folder)
+/* sys_entry_fn: the first folder of the guest ends the walk. */
+static int take_folder(void *arg, const char *name)
 {
-	struct opening *opening = arg;
-	char path[128];
+	struct finding *finding = arg;
+	struct kvm_stats *stats = finding->stats;
 
-	if (strncmp(folder, opening->prefix, strlen(opening->prefix)) != 0)
+	if (strncmp(name, finding->prefix, strlen(finding->prefix)) != 0 ||
+	    strlen(name) >= sizeof(stats->folder))
 		return 0;
-	snprintf(path, sizeof(path), KVM_DIR "/%.40s/%.40s", folder,
-		 opening->name);
-	opening->err = opening->sys->ops->open_file(opening->sys->self, path,
-						    &opening->fd);
-	return opening->err == 0;
+	strcpy(stats->folder, name);
+	stats->is_known = true;
+	return 1;
 }
 
-int kvm_stats_open(const struct sys *sys, pid_t pid, const char *name,
-		   int *ret_fd)
+void kvm_stats_find(struct kvm_stats *stats, const struct sys *sys, pid_t pid)
 {
-	struct opening opening = { .sys = sys, .name = name, .err = -ENOENT };
-	int err;
+	struct finding finding = { .stats = stats };
 
-	snprintf(opening.prefix, sizeof(opening.prefix), "%d-", (int)pid);
-	err = sys->ops->each_entry(sys->self, KVM_DIR, open_in_folder,
-				   &opening);
-	if (opening.err == 0)
-		*ret_fd = opening.fd;
-	else if (err < 0)
-		return err;
-	return opening.err;
+	*stats = (struct kvm_stats) { .sys = *sys };
+	snprintf(finding.prefix, sizeof(finding.prefix), "%d-", (int)pid);
+	sys->ops->each_entry(sys->self, KVM_DIR, take_folder, &finding);
 }
 
-uint64_t kvm_stats_read(const struct sys *sys, int fd)
+uint64_t kvm_stats_read(const struct kvm_stats *stats, const char *name)
 {
+	char path[128], text[32];
 	uint64_t value;
-	char text[32];
 	size_t len;
 
-	if (sys->ops->read_fd(sys->self, fd, text, sizeof(text), &len) < 0 ||
+	if (!stats->is_known)
+		return KVM_STAT_UNKNOWN;
+	snprintf(path, sizeof(path), KVM_DIR "/%s/%.40s", stats->folder, name);
+	if (stats->sys.ops->read_file(stats->sys.self, path, text, sizeof(text),
+				      &len) < 0 ||
 	    node_number_parse(text, &value) < 0)
 		return KVM_STAT_UNKNOWN;
-	return value;
-}
-
-uint64_t kvm_stats_once(const struct sys *sys, pid_t pid, const char *name)
-{
-	uint64_t value;
-	int fd;
-
-	if (kvm_stats_open(sys, pid, name, &fd) < 0)
-		return KVM_STAT_UNKNOWN;
-	value = kvm_stats_read(sys, fd);
-	sys->ops->close_fd(sys->self, fd);
 	return value;
 }

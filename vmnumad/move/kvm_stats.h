@@ -8,6 +8,7 @@
 #ifndef MOVE_KVM_STATS_H
 #define MOVE_KVM_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,15 +17,20 @@
 /* What a counter says when it cannot be read. */
 #define KVM_STAT_UNKNOWN UINT64_MAX
 
-/* Opens a counter of the guest, to be read again and again. -errno. An open
- * counter keeps KVM's part of an ended guest alive: close it soon. */
-int kvm_stats_open(const struct sys *sys, pid_t pid, const char *name,
-		   int *ret_fd);
+struct kvm_stats {
+	struct sys sys; /* borrowed door */
+	bool is_known; /* there is a folder */
+	char folder[48]; /* its name: "PID-FD" */
+};
 
-/* Its value now, or KVM_STAT_UNKNOWN. */
-uint64_t kvm_stats_read(const struct sys *sys, int fd);
+/* Finds the guest's folder; holds nothing open. */
+void kvm_stats_find(struct kvm_stats *stats, const struct sys *sys, pid_t pid);
 
-/* The same for a counter that is wanted once. */
-uint64_t kvm_stats_once(const struct sys *sys, pid_t pid, const char *name);
+/*
+ * A counter now, or KVM_STAT_UNKNOWN. Opened for each reading: an open one can
+ * be read once only (no seeking back, simple_attr_open() of Linux), and would
+ * keep KVM's part of an ended guest alive.
+ */
+uint64_t kvm_stats_read(const struct kvm_stats *stats, const char *name);
 
 #endif
