@@ -259,6 +259,8 @@ static int take_move(struct config *c, const char *key, const char *text,
 				   why);
 	if (strcmp(key, "collapse") == 0)
 		return take_bool(text, &c->is_collapsing, why);
+	if (strcmp(key, "grow_pools") == 0)
+		return take_bool(text, &c->grows_pools, why);
 	return -ENOENT;
 }
 

@@ -49,6 +49,8 @@ struct config {
 	unsigned int calls_per_s; /* [move] calls_per_second */
 	uint64_t room_wait_ns; /* [move] room_wait_s */
 	bool is_collapsing; /* [move] collapse: make huge pages of small ones */
+	bool grows_pools; /* [move] grow_pools: huge pages of a pool may take
+			   * ordinary memory of the target */
 	struct policy_config policy; /* [follow] dwell_s, cooldown_s, … */
 	struct config_guest *guests; /* owned */
 	size_t n_guests; /* length of guests */

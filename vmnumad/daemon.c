@@ -21,6 +21,7 @@
 #include "log.h"
 #include "loop.h"
 #include "move/crew.h"
+#include "move/pools.h"
 #include "moves.h"
 #include "options.h"
 #include "resume.h"
@@ -159,6 +160,7 @@ static void create_parts(struct daemon *daemon)
 		task_pool_create(daemon->loop, "virt", VIRT_THREADS, QUEUE_MAX);
 	daemon->look_pool =
 		task_pool_create(daemon->loop, "look", LOOK_THREADS, QUEUE_MAX);
+	daemon->pools = pools_create(&daemon->sys);
 	daemon->crew = crew_create(daemon->loop, &daemon->sys, &crew,
 				   daemon_on_job_ended, daemon);
 	daemon->virt = virt_create(daemon->loop, daemon->virt_pool, &virt,
@@ -213,6 +215,7 @@ void daemon_finish(struct daemon *daemon)
 	control_destroy(daemon->control);
 	virt_destroy(daemon->virt);
 	crew_destroy(daemon->crew);
+	pools_destroy(daemon->pools); /* its jobs are gone now */
 	task_pool_destroy(daemon->look_pool, 2000);
 	task_pool_destroy(daemon->virt_pool, 500);
 	for (struct guest *g = daemon->guests; g; g = next) {

@@ -27,6 +27,7 @@ struct hook;
 struct loop;
 struct loop_timer;
 struct options;
+struct pools;
 struct task_pool;
 struct virt;
 
@@ -39,6 +40,7 @@ struct daemon {
 	struct task_pool *look_pool; /* inspections, owned */
 	struct virt *virt; /* owned */
 	struct crew *crew; /* mover threads, owned */
+	struct pools *pools; /* of huge pages, owned */
 	struct control *control; /* owned */
 	struct hook *hook; /* owned, NULL if its socket failed */
 	struct jobs *jobs; /* owned */

@@ -234,6 +234,8 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	spec.pace = daemon_pace(daemon, order);
 	spec.planned_bytes = making.planned_bytes;
 	spec.reserve_bytes = daemon->config.reserve_bytes;
+	spec.grows_pools = daemon->config.grows_pools;
+	spec.pools = daemon->pools;
 	spec.room_wait_ns = daemon->config.room_wait_ns;
 	spec.is_collapsing = daemon->config.is_collapsing;
 
@@ -275,6 +277,30 @@ static void log_end(const struct job_entry *entry)
 		(unsigned long long)r->calls,
 		(unsigned long long)(receipt_left_bytes(r) / KIB),
 		(double)first_ns / NS_PER_MS);
+}
+
+/* What an administrator can do where the daemon could not. */
+static void log_pools(const struct job_entry *entry)
+{
+	const struct pools_report *report = &entry->receipt.pools;
+
+	for (size_t i = 0; i < report->n_pools; i++) {
+		const struct pool_change *pool = &report->pools[i];
+
+		if (pool->now_pages == pool->before_pages)
+			continue;
+		log_warning(
+			"mover",
+			"job %llu: guest %s: the pool of 2 MiB pages of node "
+			"%d has %llu pages, %llu before, and was not put back: "
+			"%s; this does it: echo %llu > /sys/devices/system/"
+			"node/node%d/hugepages/hugepages-2048kB/nr_hugepages",
+			(unsigned long long)entry->id, entry->guest_name,
+			pool->node, (unsigned long long)pool->now_pages,
+			(unsigned long long)pool->before_pages,
+			report->why.text,
+			(unsigned long long)pool->before_pages, pool->node);
+	}
 }
 
 /* What moving cost teaches what it will cost. */
@@ -369,6 +395,7 @@ void daemon_on_job_ended(void *arg, struct job *job)
 
 	job_entry_end(entry);
 	log_end(entry);
+	log_pools(entry);
 	learn_rate(daemon, &entry->receipt);
 	if (rehome_is_due(entry))
 		narrow(daemon, entry);

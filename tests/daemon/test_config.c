@@ -100,6 +100,7 @@ START_TEST(defaults_stand_where_nothing_is_said)
 	ck_assert_int_eq(load(p, "# nothing\n\n[follow]\n[move]\n"), 0);
 	ck_assert_int_eq(p->config.follow, MODE_AUTO);
 	ck_assert(p->config.is_passthrough);
+	ck_assert(!p->config.grows_pools);
 	ck_assert_ptr_null(p->config.uri);
 	ck_assert_uint_ge(p->config.duty, 1);
 	ck_assert_uint_le(p->config.duty, 1000);
@@ -135,7 +136,8 @@ START_TEST(keys_are_taken_in_their_units)
 			  "threads = 3\n"
 			  "calls_per_second = 77\n"
 			  "room_wait_s = 0\n"
-			  "collapse = yes\n");
+			  "collapse = yes\n"
+			  "grow_pools = yes\n");
 	const struct config *c = &p->config;
 
 	ck_assert_msg(err == 0, "%s", p->why.text);
@@ -160,6 +162,7 @@ START_TEST(keys_are_taken_in_their_units)
 	ck_assert_uint_eq(c->calls_per_s, 77);
 	ck_assert_uint_eq(c->room_wait_ns, 0);
 	ck_assert(c->is_collapsing);
+	ck_assert(c->grows_pools);
 	place_destroy(p);
 }
 END_TEST

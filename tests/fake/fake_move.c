@@ -64,8 +64,46 @@ void fake_give_room(struct fake_sys *fake, uint64_t bytes, int node)
 		n->free_2m_blocks++;
 }
 
+void fake_pool_resize(struct fake_sys *fake, int node, uint64_t pages)
+{
+	struct fake_node *n = &fake->nodes[node];
+	uint64_t in_use;
+
+	fake_lock(fake);
+	while (n->pool_2m_surplus && n->pool_2m - n->pool_2m_surplus < pages)
+		n->pool_2m_surplus--;
+	while (n->pool_2m < pages &&
+	       fake_take_room(fake, PAGE_2M_BYTES, node)) {
+		n->pool_2m++;
+		n->pool_2m_free++;
+	}
+	while (n->pool_2m_free && n->pool_2m - n->pool_2m_surplus > pages) {
+		n->pool_2m--;
+		n->pool_2m_free--;
+		fake_give_room(fake, PAGE_2M_BYTES, node);
+	}
+	in_use = n->pool_2m - n->pool_2m_free;
+	if (n->pool_2m - n->pool_2m_surplus > pages)
+		n->pool_2m_surplus = u64_min(n->pool_2m - pages, in_use);
+	fake_unlock(fake);
+}
+
+/* A page of a pool is not needed any more: a surplus one is given up. */
+static void free_pool_page(struct fake_sys *fake, int node)
+{
+	struct fake_node *n = &fake->nodes[node];
+
+	if (n->pool_2m_surplus == 0) {
+		n->pool_2m_free++;
+		return;
+	}
+	n->pool_2m_surplus--;
+	n->pool_2m--;
+	fake_give_room(fake, PAGE_2M_BYTES, node);
+}
+
 /* A pool page of the target, or (2 MiB only) a fresh one: then the pools'
- * sizes shift between the nodes. */
+ * sizes shift between the nodes, unless the old page was surplus. */
 static bool move_hugetlb_room(struct fake_sys *fake, uint64_t bytes, int from,
 			      int to)
 {
@@ -83,7 +121,7 @@ static bool move_hugetlb_room(struct fake_sys *fake, uint64_t bytes, int from,
 	}
 	if (target->pool_2m_free) {
 		target->pool_2m_free--;
-		source->pool_2m_free++;
+		free_pool_page(fake, from);
 		return true;
 	}
 	if (!fake_take_room(fake, bytes, to))
@@ -91,6 +129,10 @@ static bool move_hugetlb_room(struct fake_sys *fake, uint64_t bytes, int from,
 	fake_give_room(fake, bytes, from);
 	target->pool_2m++;
 	source->pool_2m -= source->pool_2m > 0;
+	if (source->pool_2m_surplus) {
+		source->pool_2m_surplus--;
+		target->pool_2m_surplus++;
+	}
 	return true;
 }
 

@@ -90,6 +90,7 @@ struct fake_node {
 	uint64_t free_2m_blocks; /* each within free_bytes; a THP takes one */
 	uint64_t pool_2m; /* hugetlb pages of 2 MiB, in use and free */
 	uint64_t pool_2m_free; /* free ones */
+	uint64_t pool_2m_surplus; /* of those in use: lent, not of the pool */
 	uint64_t pool_1g; /* the same for 1 GiB */
 	uint64_t pool_1g_free; /* free ones */
 };
@@ -148,6 +149,10 @@ const char *fake_file_text(struct fake_sys *fake, const char *path);
  * settings. */
 struct fake_node *fake_node(struct fake_sys *fake, int node,
 			    uint64_t free_bytes);
+
+/* As if pages were written to nr_hugepages of the node's 2 MiB pool: it takes
+ * free memory, or gives free pages up, and what is in use above is surplus. */
+void fake_pool_resize(struct fake_sys *fake, int node, uint64_t pages);
 
 /* A living process that may use all nodes. */
 void fake_process(struct fake_sys *fake, pid_t pid);

@@ -14,6 +14,19 @@
 #define RUN_NS_MAX  (3600 * NS_PER_S)
 #define FILE_LENGTH 4096
 
+static void write_pool_file(struct scene *s, int node, unsigned int page_kib,
+			    const char *file, uint64_t pages)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path),
+		 "/sys/devices/system/node/node%d/hugepages/"
+		 "hugepages-%ukB/%s",
+		 node, page_kib, file);
+	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)pages);
+	fake_file(s->fake, path, text);
+}
+
 static void write_node_files(struct scene *s, int node)
 {
 	const struct fake_node *n = s->nodes[node];
@@ -27,20 +40,11 @@ static void write_node_files(struct scene *s, int node)
 		 node, (unsigned long long)(n->total_bytes / KIB), node,
 		 (unsigned long long)(n->free_bytes / KIB));
 	fake_file(s->fake, path, text);
-	snprintf(path, sizeof(path),
-		 "/sys/devices/system/node/node%d/hugepages/"
-		 "hugepages-2048kB/free_hugepages",
-		 node);
-	snprintf(text, sizeof(text), "%llu\n",
-		 (unsigned long long)n->pool_2m_free);
-	fake_file(s->fake, path, text);
-	snprintf(path, sizeof(path),
-		 "/sys/devices/system/node/node%d/hugepages/"
-		 "hugepages-1048576kB/free_hugepages",
-		 node);
-	snprintf(text, sizeof(text), "%llu\n",
-		 (unsigned long long)n->pool_1g_free);
-	fake_file(s->fake, path, text);
+	write_pool_file(s, node, 2048, "nr_hugepages", n->pool_2m);
+	write_pool_file(s, node, 2048, "free_hugepages", n->pool_2m_free);
+	write_pool_file(s, node, 2048, "surplus_hugepages", n->pool_2m_surplus);
+	write_pool_file(s, node, 1048576, "nr_hugepages", n->pool_1g);
+	write_pool_file(s, node, 1048576, "free_hugepages", n->pool_1g_free);
 }
 
 /* The host's files say what the host is like at this moment. */
@@ -120,6 +124,25 @@ static int watch_pages_move(void *self, pid_t pid, const struct hva *pages,
 					     nodes, n, all, status);
 }
 
+/* The pools obey as the kernel's do. */
+static int watch_write_file(void *self, const char *path, const char *text)
+{
+	struct scene *s = self;
+	const struct sys *in = &s->pass.inner;
+	int err = in->ops->write_file(in->self, path, text);
+	int node, len = 0;
+
+	if (err == 0 &&
+	    sscanf(path,
+		   "/sys/devices/system/node/node%d/hugepages/"
+		   "hugepages-2048kB/nr_hugepages%n",
+		   &node, &len) == 1 &&
+	    len > 0) {
+		fake_pool_resize(s->fake, node, strtoull(text, NULL, 10));
+	}
+	return err;
+}
+
 struct scene *scene_create(enum fake_kernel kernel)
 {
 	struct scene *s = xcalloc(1, sizeof(*s));
@@ -128,6 +151,7 @@ struct scene *scene_create(enum fake_kernel kernel)
 	s->pass.inner = fake_sys_door(s->fake);
 	s->ops = sys_pass_ops();
 	s->ops.pages_move = watch_pages_move;
+	s->ops.write_file = watch_write_file;
 	s->sys = (struct sys) { .ops = &s->ops, .self = s };
 	for (int node = 0; node < SCENE_NODES; node++)
 		s->nodes[node] = fake_node(s->fake, node, 4 * GIB);

@@ -51,7 +51,7 @@ START_TEST(gate_leaves_watermark_reserve_and_blocks)
 	struct fake_sys *fake = room_host(&sys);
 	uint64_t got;
 
-	room_init(&room, &sys, rooms[_i].reserve_bytes);
+	room_init(&room, &sys, rooms[_i].reserve_bytes, false);
 	got = room_allow(&room, 1, rooms[_i].page_bytes, false,
 			 rooms[_i].wanted_bytes);
 	ck_assert_msg(got == rooms[_i].allowed_bytes, "%s: %llu KiB",
@@ -66,7 +66,7 @@ START_TEST(node_without_files_has_no_room)
 	struct sys sys;
 	struct fake_sys *fake = room_host(&sys);
 
-	room_init(&room, &sys, 0);
+	room_init(&room, &sys, 0, false);
 	ck_assert_uint_eq(room_allow(&room, 2, 4 * KIB, false, MIB), 0);
 	ck_assert_uint_eq(room_allow(&room, 1, 2 * MIB, true, 2 * MIB), 0);
 	fake_file(fake, "/sys/devices/system/node/node1/meminfo", "nonsense");
@@ -82,7 +82,7 @@ START_TEST(without_buddyinfo_free_memory_counts)
 	struct fake_sys *fake = room_host(&sys);
 
 	fake_file_remove(fake, "/proc/buddyinfo");
-	room_init(&room, &sys, 0);
+	room_init(&room, &sys, 0, false);
 	ck_assert_uint_eq(room_allow(&room, 1, 2 * MIB, false, GIB), 500 * MIB);
 	fake_sys_destroy(fake);
 }
@@ -97,7 +97,7 @@ START_TEST(fragmented_node_is_asked_once_to_compact)
 
 	fake_file(fake, "/proc/buddyinfo",
 		  "Node 1, zone   Normal 99999 9 9 9 9 9 9 9 9 0 0\n");
-	room_init(&room, &sys, 0);
+	room_init(&room, &sys, 0, false);
 	for (int i = 0; i < 5; i++)
 		ck_assert_uint_eq(room_allow(&room, 1, 2 * MIB, false, GIB), 0);
 	ck_assert_str_eq(fake_file_text(fake, path), "1");
@@ -116,9 +116,34 @@ START_TEST(hugetlb_has_the_room_of_its_pool)
 		  "/sys/devices/system/node/node1/hugepages/"
 		  "hugepages-1048576kB/free_hugepages",
 		  "3\n");
-	room_init(&room, &sys, GIB);
+	room_init(&room, &sys, GIB, false);
 	ck_assert_uint_eq(room_allow(&room, 1, GIB, true, 8 * GIB), 3 * GIB);
 	ck_assert_uint_eq(room_allow(&room, 1, GIB, true, GIB), GIB);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+START_TEST(pool_that_may_grow_has_the_free_blocks_too)
+{
+	struct room room;
+	struct sys sys;
+	struct fake_sys *fake = room_host(&sys);
+
+	fake_file(fake,
+		  "/sys/devices/system/node/node1/hugepages/"
+		  "hugepages-2048kB/free_hugepages",
+		  "3\n");
+	fake_file(fake,
+		  "/sys/devices/system/node/node1/hugepages/"
+		  "hugepages-1048576kB/free_hugepages",
+		  "1\n");
+	room_init(&room, &sys, 0, false);
+	ck_assert_uint_eq(room_allow(&room, 1, 2 * MIB, true, GIB), 6 * MIB);
+	room_init(&room, &sys, 0, true);
+	ck_assert_uint_eq(room_allow(&room, 1, 2 * MIB, true, GIB), 22 * MIB);
+	ck_assert_uint_eq(room_allow(&room, 1, GIB, true, 4 * GIB), GIB);
+	room_init(&room, &sys, 500 * MIB, true);
+	ck_assert_uint_eq(room_allow(&room, 1, 2 * MIB, true, GIB), 6 * MIB);
 	fake_sys_destroy(fake);
 }
 END_TEST
@@ -182,6 +207,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, without_buddyinfo_free_memory_counts);
 	tcase_add_test(tests, fragmented_node_is_asked_once_to_compact);
 	tcase_add_test(tests, hugetlb_has_the_room_of_its_pool);
+	tcase_add_test(tests, pool_that_may_grow_has_the_free_blocks_too);
 	tcase_add_test(tests, counters_are_found_by_their_whole_name);
 	tcase_add_loop_test(tests, pressure_that_is_not_understood_is_none, 0,
 			    (int)(sizeof(pressures) / sizeof(*pressures)));

@@ -303,6 +303,43 @@ static void estimate_print(struct json_object *job, const char *result)
 		       .s);
 }
 
+static void pool_print(struct json_object *pool)
+{
+	unsigned int node = (unsigned int)field_u64(pool, "node", 0);
+	unsigned long long before = field_u64(pool, "before", 0);
+	unsigned long long lent = field_u64(pool, "lent", 0);
+	struct text size = text_size(field_u64(pool, "page_bytes", 0));
+
+	if (field_u64(pool, "now", 0) != before)
+		printf("node %u's pool of %s pages has %llu pages, %llu before",
+		       node, size.s,
+		       (unsigned long long)field_u64(pool, "now", 0), before);
+	else if (lent)
+		printf("node %u lends %llu pages of %s to the guest until it "
+		       "ends",
+		       node, lent, size.s);
+	else
+		printf("node %u's pool of %s pages is %llu pages again", node,
+		       size.s, before);
+}
+
+/* One sentence on pools of huge pages that the job has changed. */
+static void pools_print(struct json_object *job)
+{
+	size_t n = field_count(job, "pools");
+	char *why = text_clean(field_text(job, "pools_why", ""));
+
+	for (size_t i = 0; i < n; i++) {
+		fputs(i ? "; " : "\n  ", stdout);
+		pool_print(field_at(job, "pools", i));
+	}
+	if (n && *why)
+		printf(": %s", why);
+	if (n)
+		putchar('\n');
+	free(why);
+}
+
 void receipt_print(struct json_object *job)
 {
 	const char *result = field_text(job, "result", "running");
@@ -311,6 +348,7 @@ void receipt_print(struct json_object *job)
 	nodes_print(job);
 	moves_print(job);
 	residue_print(job);
+	pools_print(job);
 	cost_print(job);
 	estimate_print(job, result);
 }

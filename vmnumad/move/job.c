@@ -32,6 +32,16 @@ static uint64_t scope_bytes(const struct job *job)
 	return sum;
 }
 
+/* Pages whose moving can change the pools. */
+static bool has_pool_pages(const struct guest_map *map)
+{
+	for (size_t i = 0; i < map->n_regions; i++)
+		if (map->regions[i].backing == BACKING_HUGETLB &&
+		    map->regions[i].page_bytes == PAGE_2M_BYTES)
+			return true;
+	return false;
+}
+
 struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
@@ -60,6 +70,8 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	lanes_init(&job->lanes, spec->pace.lanes_max);
 	atomic_store(&job->n_lanes, job->lanes.now);
 	job->room.reserve_bytes = spec->reserve_bytes;
+	job->room.grows_pools = spec->grows_pools;
+	job->pools = has_pool_pages(job->map) ? spec->pools : NULL;
 	ledger_init(&job->ledger);
 	ledger_init(&job->known);
 	job->receipt.kvm_pages_2m_before = KVM_STAT_UNKNOWN;
@@ -72,10 +84,19 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	return job;
 }
 
+/* Also for a job that the end of the daemon cuts short. */
+static void put_pools_back(struct job *job)
+{
+	if (job->has_pools)
+		pools_end(job->pools, &job->room, &job->receipt.pools);
+	job->has_pools = false;
+}
+
 void job_destroy(struct job *job)
 {
 	if (!job)
 		return;
+	put_pools_back(job);
 	if (job->has_scan)
 		scan_finish(&job->scan);
 	feel_finish(&job->feel);
@@ -100,7 +121,11 @@ static void begin(struct job *job, uint64_t now_ns)
 	job->has_scan = true;
 	if (job->pace.config.lanes_max == 1)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
-	room_init(&job->room, &job->sys, job->room.reserve_bytes);
+	room_init(&job->room, &job->sys, job->room.reserve_bytes,
+		  job->room.grows_pools);
+	if (job->pools)
+		pools_begin(job->pools);
+	job->has_pools = job->pools;
 	job->counters = room_counters_read(&job->sys);
 	kvm_stats_find(&job->kvm, &job->sys, job->identity.pid);
 	job->receipt.kvm_pages_2m_before =
@@ -175,6 +200,7 @@ static enum job_turn end(struct job *job, enum job_result result,
 	    result != JOB_FAILED) /* its pid may be another's now */
 		receipt->kvm_pages_2m_after =
 			kvm_stats_read(&job->kvm, "pages_2m");
+	put_pools_back(job);
 	publish(job, false);
 	return JOB_ENDED;
 }

@@ -17,6 +17,7 @@
 #include "move/call.h"
 #include "move/ledger.h"
 #include "move/pace.h"
+#include "move/pools.h"
 #include "move/receipt.h"
 #include "sys.h"
 
@@ -51,6 +52,9 @@ struct job_spec {
 	struct pace_config pace; /* how fast */
 	uint64_t planned_bytes; /* estimate of what has to move */
 	uint64_t reserve_bytes; /* kept free on the targets */
+	bool grows_pools; /* hugetlb pages may take ordinary memory */
+	struct pools *pools; /* put back at the end; borrowed, outlives the job,
+			      * NULL: they are not looked after */
 	uint64_t room_wait_ns; /* how long to wait for room on a target */
 	bool is_collapsing; /* make huge pages of small ones, then move */
 };

@@ -97,6 +97,8 @@ struct job {
 			   * stepper of a job that never has more, unlocked */
 	struct kvm_stats kvm; /* its counters, for the receipt */
 	struct room room; /* gate on the targets */
+	struct pools *pools; /* borrowed; NULL: nothing to put back */
+	bool has_pools; /* pools_begin() was called, pools_end() is due */
 	struct scan scan; /* has its buffers only while the job runs */
 	bool has_scan; /* scan is initialised */
 	struct scan_cursor cursor; /* next window */

@@ -7,6 +7,7 @@
 #define MOVE_RECEIPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "node.h"
@@ -55,6 +56,22 @@ struct cell_count {
 	uint64_t after_bytes[NODES_MAX]; /* now, as far as known */
 };
 
+/* The pool of 2 MiB huge pages of a node, as set: without surplus pages. */
+struct pool_change {
+	int node; /* whose */
+	uint64_t before_pages; /* its size when the job began */
+	uint64_t after_pages; /* and when the job had moved its last page */
+	uint64_t now_pages; /* and after it was put back; then as before */
+	uint64_t lent_pages; /* surplus that the guest keeps until it ends */
+};
+
+/* What became of the pools of huge pages; see pools.h. */
+struct pools_report {
+	struct pool_change pools[NODES_MAX]; /* those that changed, by node */
+	size_t n_pools; /* length of pools */
+	struct why why; /* reason that one is not as before; or empty */
+};
+
 struct receipt {
 	enum job_result result; /* JOB_RUNNING until the end */
 	enum job_phase phase; /* what it does now */
@@ -80,6 +97,7 @@ struct receipt {
 	uint64_t kvm_pages_2m_before; /* 2 MiB mappings of the guest in KVM as
 				       * the job began; UINT64_MAX: unknown */
 	uint64_t kvm_pages_2m_after; /* as it ended; UINT64_MAX: unknown */
+	struct pools_report pools; /* of the host; empty until the end */
 };
 
 /* "absent", "busy", … and "done", "partial", …: the contract's words. */

@@ -16,13 +16,18 @@
 /* Of the free 2 MiB blocks a fifth is left to others. */
 #define BLOCKS_SHARE(blocks) ((blocks) - (blocks) / 5)
 
-void room_init(struct room *room, const struct sys *sys, uint64_t reserve_bytes)
+void room_init(struct room *room, const struct sys *sys, uint64_t reserve_bytes,
+	       bool grows_pools)
 {
 	struct node_watermarks marks[NODES_MAX];
 	char *text = NULL;
 	size_t len;
 
-	*room = (struct room) { .sys = *sys, .reserve_bytes = reserve_bytes };
+	*room = (struct room) {
+		.sys = *sys,
+		.reserve_bytes = reserve_bytes,
+		.grows_pools = grows_pools,
+	};
 	if (read_all_file(sys, "/proc/zoneinfo", ZONEINFO_CAP_BYTES, &text,
 			  &len) < 0)
 		return;
@@ -40,8 +45,7 @@ static int read_small(const struct room *room, const char *path, char *buf,
 	return room->sys.ops->read_file(room->sys.self, path, buf, size, &len);
 }
 
-/* Free bytes above watermark and reserve. */
-static uint64_t free_above_reserve(const struct room *room, int node)
+uint64_t room_free_bytes(const struct room *room, int node)
 {
 	char path[64], text[4096];
 	struct node_meminfo meminfo;
@@ -99,8 +103,8 @@ static uint64_t allow_thp(struct room *room, int node, uint64_t free_bytes)
 	return u64_min(free_bytes, BLOCKS_SHARE(blocks) * PAGE_2M_BYTES);
 }
 
-static uint64_t allow_hugetlb(const struct room *room, int node,
-			      uint64_t page_bytes)
+static uint64_t free_pool_bytes(const struct room *room, int node,
+				uint64_t page_bytes)
 {
 	char path[128], text[64];
 	uint64_t free_pages;
@@ -115,6 +119,17 @@ static uint64_t allow_hugetlb(const struct room *room, int node,
 	return free_pages * page_bytes;
 }
 
+/* Without a free page in the pool the kernel takes a free block, but never for
+ * a gigantic page (alloc_migrate_hugetlb_folio(), Linux 6.1 to 6.12). */
+static uint64_t allow_hugetlb(struct room *room, int node, uint64_t page_bytes)
+{
+	uint64_t bytes = free_pool_bytes(room, node, page_bytes);
+
+	if (room->grows_pools && page_bytes == PAGE_2M_BYTES)
+		bytes += allow_thp(room, node, room_free_bytes(room, node));
+	return bytes;
+}
+
 uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
 		    bool is_hugetlb, uint64_t wanted_bytes)
 {
@@ -124,7 +139,7 @@ uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
 		free_bytes = allow_hugetlb(room, node, page_bytes);
 		return u64_min(free_bytes, wanted_bytes);
 	}
-	free_bytes = free_above_reserve(room, node);
+	free_bytes = room_free_bytes(room, node);
 	if (page_bytes > PAGE_4K_BYTES)
 		free_bytes = allow_thp(room, node, free_bytes);
 	return u64_min(free_bytes, wanted_bytes);

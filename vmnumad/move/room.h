@@ -19,22 +19,27 @@ struct room {
 	struct sys sys; /* borrowed door */
 	uint64_t reserve_bytes; /* kept free on each node above its high
 				 * watermark */
+	bool grows_pools; /* 2 MiB hugetlb pages may take ordinary memory */
 	uint64_t high_bytes[NODES_MAX]; /* high watermarks, read at the start */
 	struct node_mask compacted; /* nodes that were asked to compact */
 };
 
 /* Reads the watermarks; without them the reserve alone counts. */
-void room_init(struct room *room, const struct sys *sys,
-	       uint64_t reserve_bytes);
+void room_init(struct room *room, const struct sys *sys, uint64_t reserve_bytes,
+	       bool grows_pools);
 
 /*
  * How many bytes of pages of page_bytes (4 KiB, 2 MiB, or a hugetlb size with
  * is_hugetlb) may be moved to node now, up to wanted_bytes. 0: none. A node
- * that has memory but no free 2 MiB block is asked once to compact. Two or
- * three small files.
+ * that has memory but no free 2 MiB block is asked once to compact. hugetlb
+ * pages have the free ones of the node's pool; with grows_pools those of 2 MiB
+ * also what a transparent huge page would have. Two to four small files.
  */
 uint64_t room_allow(struct room *room, int node, uint64_t page_bytes,
 		    bool is_hugetlb, uint64_t wanted_bytes);
+
+/* Free bytes of node above watermark and reserve. */
+uint64_t room_free_bytes(const struct room *room, int node);
 
 /* The host's counters that grow when moving goes at the cost of others; 0 when
  * the kernel does not have them. */

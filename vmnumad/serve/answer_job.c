@@ -162,6 +162,30 @@ static void add_huge_mappings(struct json_object *to, const struct receipt *r)
 	json_add_u64(object, "after", r->kvm_pages_2m_after);
 }
 
+/* Pools of huge pages that are, or were, of another size than before. */
+static void add_pools(struct json_object *to, const struct pools_report *report)
+{
+	struct json_object *array;
+
+	if (report->n_pools == 0)
+		return;
+	array = json_add_array(to, "pools");
+	for (size_t i = 0; i < report->n_pools; i++) {
+		const struct pool_change *pool = &report->pools[i];
+		struct json_object *element = json_append_object(array);
+
+		json_add_int(element, "node", pool->node);
+		json_add_u64(element, "page_bytes", PAGE_2M_BYTES);
+		json_add_u64(element, "before", pool->before_pages);
+		json_add_u64(element, "after", pool->after_pages);
+		json_add_u64(element, "now", pool->now_pages);
+		json_add_u64(element, "lent", pool->lent_pages);
+		json_add_bool(element, "restored",
+			      pool->now_pages == pool->before_pages);
+	}
+	json_add_text(to, "pools_why", report->why.text);
+}
+
 struct json_object *answer_job(const struct job_entry *entry)
 {
 	const struct receipt *r = &entry->receipt;
@@ -188,6 +212,7 @@ struct json_object *answer_job(const struct job_entry *entry)
 	json_add_double(to, "locality_after", locality(entry, false));
 	add_counts(to, entry);
 	add_residue(to, entry);
+	add_pools(to, &r->pools);
 	add_costs(to, entry);
 	add_huge_mappings(to, r);
 	return to;
