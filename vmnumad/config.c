@@ -238,6 +238,25 @@ static int take_follow(struct config *c, const char *key, const char *text,
 	return -ENOENT;
 }
 
+static int take_collapse(const char *text, enum collapse *ret_collapse,
+			 struct why *why)
+{
+	bool is_yes = false;
+	int err = 0;
+
+	if (strcmp(text, "auto") == 0) {
+		*ret_collapse = COLLAPSE_AUTO;
+		return 0;
+	}
+	err = take_bool(text, &is_yes, why);
+	if (err < 0) {
+		why_set(why, "\"%s\" is not auto, yes or no", text);
+		return err;
+	}
+	*ret_collapse = is_yes ? COLLAPSE_YES : COLLAPSE_NO;
+	return 0;
+}
+
 static int take_move(struct config *c, const char *key, const char *text,
 		     struct why *why)
 {
@@ -258,7 +277,7 @@ static int take_move(struct config *c, const char *key, const char *text,
 		return take_scaled(text, 0, 3600, NS_PER_S, &c->room_wait_ns,
 				   why);
 	if (strcmp(key, "collapse") == 0)
-		return take_bool(text, &c->is_collapsing, why);
+		return take_collapse(text, &c->collapse, why);
 	if (strcmp(key, "grow_pools") == 0)
 		return take_bool(text, &c->grows_pools, why);
 	return -ENOENT;

@@ -20,6 +20,13 @@
 #define CONFIG_PATH_DEFAULT "/etc/vmnumad/vmnumad.conf"
 #define CONFIG_GUESTS_MAX   1024
 
+/* Are small pages made huge ones before they are moved? */
+enum collapse {
+	COLLAPSE_AUTO, /* unless transparent huge pages are set to never */
+	COLLAPSE_YES,
+	COLLAPSE_NO,
+};
+
 /* One [guest NAME] section. */
 struct config_guest {
 	char *name; /* libvirt's name of the guest, owned */
@@ -48,7 +55,7 @@ struct config {
 	unsigned int n_movers; /* [move] threads */
 	unsigned int calls_per_s; /* [move] calls_per_second */
 	uint64_t room_wait_ns; /* [move] room_wait_s */
-	bool is_collapsing; /* [move] collapse: make huge pages of small ones */
+	enum collapse collapse; /* [move] collapse */
 	bool grows_pools; /* [move] grow_pools: huge pages of a pool may take
 			   * ordinary memory of the target */
 	struct policy_config policy; /* [follow] dwell_s, cooldown_s, … */

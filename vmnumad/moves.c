@@ -35,8 +35,10 @@ struct pace_config daemon_pace(const struct daemon *daemon,
 	} else {
 		pace.lanes_max = config->n_movers;
 	}
-	if (order->stall_ns)
+	if (order->stall_ns) { /* wanted, whatever it costs in all */
 		pace.stall_ns = order->stall_ns;
+		pace.small_min = PACE_SMALL_LEAST;
+	}
 	pace.rate_bytes_per_s = order->rate_bytes_per_s
 					? order->rate_bytes_per_s
 					: config->rate_bytes_per_s;
@@ -209,6 +211,21 @@ static void log_start(const struct job_entry *entry,
 				     : "an administrator asked for it");
 }
 
+/* Without a word of the administrator's about it, his switch for huge pages. */
+static bool is_collapsing(const struct daemon *daemon)
+{
+	const struct sys *sys = &daemon->sys;
+	char text[64];
+	size_t len;
+
+	if (daemon->config.collapse != COLLAPSE_AUTO)
+		return daemon->config.collapse == COLLAPSE_YES;
+	return sys->ops->read_file(
+		       sys->self, "/sys/kernel/mm/transparent_hugepage/enabled",
+		       text, sizeof(text), &len) == 0 &&
+	       !strstr(text, "[never]");
+}
+
 struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 				   const struct plan *plan,
 				   const struct job_order *order,
@@ -237,7 +254,7 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	spec.grows_pools = daemon->config.grows_pools;
 	spec.pools = daemon->pools;
 	spec.room_wait_ns = daemon->config.room_wait_ns;
-	spec.is_collapsing = daemon->config.is_collapsing;
+	spec.is_collapsing = is_collapsing(daemon);
 
 	entry = jobs_add(daemon->jobs, &guest->uuid, guest->name, making.moves,
 			 making.n_moves);

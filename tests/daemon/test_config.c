@@ -101,6 +101,7 @@ START_TEST(defaults_stand_where_nothing_is_said)
 	ck_assert_int_eq(p->config.follow, MODE_AUTO);
 	ck_assert(p->config.is_passthrough);
 	ck_assert(!p->config.grows_pools);
+	ck_assert_int_eq(p->config.collapse, COLLAPSE_AUTO);
 	ck_assert_ptr_null(p->config.uri);
 	ck_assert_uint_ge(p->config.duty, 1);
 	ck_assert_uint_le(p->config.duty, 1000);
@@ -161,7 +162,7 @@ START_TEST(keys_are_taken_in_their_units)
 	ck_assert_uint_eq(c->n_movers, 3);
 	ck_assert_uint_eq(c->calls_per_s, 77);
 	ck_assert_uint_eq(c->room_wait_ns, 0);
-	ck_assert(c->is_collapsing);
+	ck_assert_int_eq(c->collapse, COLLAPSE_YES);
 	ck_assert(c->grows_pools);
 	place_destroy(p);
 }

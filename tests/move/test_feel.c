@@ -87,8 +87,12 @@ START_TEST(kicks_are_no_crowd)
 	fake_file(fake, KICKS, "0\n");
 	feel_init(&feel, &sys, 42);
 	feel_begin_call(&feel, NS_PER_S);
+	feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS);
+	ck_assert(!feel_may_crowd(&feel)); /* there was no pause yet */
+	feel_begin_call(&feel, 2 * NS_PER_S);
 	fake_file(fake, KICKS, "4000\n");
-	ck_assert_uint_ge(feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS), 700);
+	ck_assert_uint_ge(feel_end_call(&feel, 2 * NS_PER_S + 10 * NS_PER_MS),
+			  700);
 	ck_assert(feel_may_crowd(&feel));
 	feel_finish(&feel);
 	fake_sys_destroy(fake);

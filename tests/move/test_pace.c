@@ -60,7 +60,7 @@ START_TEST(small_pages_are_bounded_both_ways)
 	struct pace pace = paced(&config);
 
 	learn(&pace, false, NS_PER_S);
-	ck_assert_uint_eq(pace_call_pages(&pace, false), 64);
+	ck_assert_uint_eq(pace_call_pages(&pace, false), config.small_min);
 	learn(&pace, false, 1);
 	ck_assert_uint_eq(pace_call_pages(&pace, false), 16384);
 }

@@ -16,6 +16,10 @@
  */
 #define CROWDED 0.3
 
+/* vCPUs that run for so much of the time are taken to have their CPUs to
+ * themselves: a mover on them would only be in the way. */
+#define RAN_MUCH 0.5
+
 /* What one kick costs each vCPU: to leave the guest, flush its TLB and come
  * back. An order of magnitude for x86 servers (an exit and a re-entry are 1 us
  * or so, the flush and what it evicts as much again), not a measurement. */
@@ -69,10 +73,17 @@ void feel_finish(struct feel *feel)
 	*feel = (struct feel) { 0 };
 }
 
+/* Time that vCPUs had a CPU and waited for one, all together. */
+struct times {
+	uint64_t run_ns;
+	uint64_t delay_ns;
+};
+
 /* "run-ns delay-ns slices"; threads that have ended no longer count. */
-static uint64_t read_delay(const struct feel *feel)
+static struct times read_times(const struct feel *feel)
 {
-	uint64_t run_ns, delay_ns, sum_ns = 0;
+	struct times sum = { 0 };
+	uint64_t run_ns, delay_ns;
 	char text[64];
 	size_t len;
 
@@ -80,9 +91,20 @@ static uint64_t read_delay(const struct feel *feel)
 		if (feel->sys.ops->read_fd(feel->sys.self, feel->fds[i], text,
 					   sizeof(text), &len) == 0 &&
 		    sscanf(text, "%" SCNu64 " %" SCNu64, &run_ns, &delay_ns) ==
-			    2)
-			sum_ns += delay_ns;
-	return sum_ns;
+			    2) {
+			sum.run_ns += run_ns;
+			sum.delay_ns += delay_ns;
+		}
+	return sum;
+}
+
+/* How much of took_ns a counter of all vCPUs has grown by. */
+static double mean_share(const struct feel *feel, uint64_t before_ns,
+			 uint64_t after_ns, double took_ns)
+{
+	if (feel->n == 0 || after_ns < before_ns)
+		return 0;
+	return (double)(after_ns - before_ns) / ((double)feel->n * took_ns);
 }
 
 /* Kicks since the last reading. A counter that cannot be read, or went
@@ -102,19 +124,21 @@ static uint64_t read_kicks(struct feel *feel)
  * A kick reaches all vCPUs. */
 static struct feel_shares read_shares(struct feel *feel, uint64_t now_ns)
 {
-	uint64_t delay_ns = read_delay(feel);
+	struct times now = read_times(feel);
 	uint64_t kicks = read_kicks(feel);
 	struct feel_shares shares = { 0 };
 	double took_ns = (double)(now_ns - feel->at_ns);
 
 	if (feel->at_ns && now_ns > feel->at_ns) {
-		if (feel->n && delay_ns > feel->delay_ns)
-			shares.waited = (double)(delay_ns - feel->delay_ns) /
-					((double)feel->n * took_ns);
+		shares.ran =
+			mean_share(feel, feel->run_ns, now.run_ns, took_ns);
+		shares.waited =
+			mean_share(feel, feel->delay_ns, now.delay_ns, took_ns);
 		shares.kicked = (double)kicks * KICK_NS / took_ns;
 	}
 	feel->at_ns = now_ns;
-	feel->delay_ns = delay_ns;
+	feel->run_ns = now.run_ns;
+	feel->delay_ns = now.delay_ns;
 	return shares;
 }
 
@@ -134,6 +158,10 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns)
 	now = read_shares(feel, now_ns);
 	if (is_first)
 		return;
+	if (!feel->has_calm)
+		calm->ran = now.ran;
+	feel->has_calm = true;
+	calm->ran += SMOOTHING * (now.ran - calm->ran);
 	calm->waited += SMOOTHING * (now.waited - calm->waited);
 	calm->kicked += SMOOTHING * (now.kicked - calm->kicked);
 }
@@ -159,5 +187,6 @@ unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
  * not count it. */
 bool feel_may_crowd(const struct feel *feel)
 {
-	return feel->n > 0 && feel->delay_ns > 0 && !feel->is_crowded;
+	return feel->n > 0 && feel->delay_ns > 0 && feel->has_calm &&
+	       feel->calm.ran < RAN_MUCH && !feel->is_crowded;
 }

@@ -24,6 +24,7 @@
 
 /* Shares of a stretch of time, 1 the whole of it, mean of the vCPUs. */
 struct feel_shares {
+	double ran; /* on a CPU */
 	double waited; /* for a CPU */
 	double kicked; /* out of the guest and on the way back */
 };
@@ -33,10 +34,12 @@ struct feel {
 	int fds[FEEL_VCPUS_MAX]; /* schedstat of vCPU threads, owned */
 	size_t n; /* filled */
 	uint64_t at_ns; /* of the last reading, 0 none */
-	uint64_t delay_ns; /* run delay then, all vCPUs together */
+	uint64_t run_ns; /* time run until then, all vCPUs together */
+	uint64_t delay_ns; /* run delay then, likewise */
 	struct kvm_stats kvm; /* where the kicks are counted */
 	uint64_t kicks; /* at the last reading */
 	struct feel_shares calm; /* between calls, smoothed */
+	bool has_calm; /* there was a pause to learn it from */
 	bool is_crowded; /* a vCPU was seen to wait for a CPU that we took */
 };
 
@@ -51,8 +54,8 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns);
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns);
 
 /* After feel_begin_call: may the call be made from CPUs that vCPUs may run on?
- * Never without knowledge of how long they wait, and never again once they did
- * for our sake. */
+ * Never without knowledge of how long they run and wait (so not the first one),
+ * nor while they run much, and never again once they waited for our sake. */
 bool feel_may_crowd(const struct feel *feel);
 
 #endif

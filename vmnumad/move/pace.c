@@ -11,7 +11,6 @@
  * nothing and holds too many pages isolated. */
 #define HUGE_PER_CALL_MAX  128
 #define SMALL_PER_CALL_MAX 16384
-#define SMALL_PER_CALL_MIN 64
 
 /* The kernel unmaps so many small pages, then copies them (Linux 6.3,
  * NR_MAX_BATCHED_MIGRATION). */
@@ -38,6 +37,7 @@ struct pace_config pace_config_gentle(void)
 		.call_ns = 40 * NS_PER_MS,
 		.stall_ns = 10 * NS_PER_MS,
 		.huge_min = 8,
+		.small_min = 2048,
 		.huge_max = 32,
 		.duty = 200,
 		.lanes_max = 1,
@@ -50,6 +50,7 @@ struct pace_config pace_config_hurry(void)
 		.call_ns = 400 * NS_PER_MS,
 		.stall_ns = 400 * NS_PER_MS,
 		.huge_min = 64,
+		.small_min = 4096,
 		.huge_max = HUGE_PER_CALL_MAX,
 		.duty = PACE_WHOLE,
 		.lanes_max = 2,
@@ -84,7 +85,7 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge)
 			     config->huge_max);
 	if (stall_ns < SMALL_BATCH * pace->small_ns_per_page)
 		call_ns = stall_ns;
-	return clamp(call_ns / pace->small_ns_per_page, SMALL_PER_CALL_MIN,
+	return clamp(call_ns / pace->small_ns_per_page, config->small_min,
 		     SMALL_PER_CALL_MAX);
 }
 

@@ -22,12 +22,18 @@
 
 #define PACE_WHOLE 1000u
 
+/* The smallest small_min that makes sense, where a short stall goes before all. */
+#define PACE_SMALL_LEAST 64u
+
 struct pace_config {
 	uint64_t call_ns; /* how long a call shall last */
 	uint64_t stall_ns; /* longest wait for a batch of small pages */
 	unsigned int huge_min; /* huge pages in a call, at least: a call has a
 				* fixed cost that fewer do not repay */
 	unsigned int huge_max; /* and at most */
+	unsigned int small_min; /* the same for 4 KiB pages; goes before
+				 * stall_ns, whose batch a call of fewer pages
+				 * makes no shorter than its fixed cost */
 	unsigned int duty; /* share of time in calls, thousandths, 1 to 1000 */
 	uint64_t rate_bytes_per_s; /* upper bound, 0 none */
 	unsigned int lanes_max; /* most calls at the same time, at least 1 */
