@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "ctl/field.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
@@ -308,19 +309,19 @@ static void pool_print(struct json_object *pool)
 	unsigned int node = (unsigned int)field_u64(pool, "node", 0);
 	unsigned long long before = field_u64(pool, "before", 0);
 	unsigned long long lent = field_u64(pool, "lent", 0);
-	struct text size = text_size(field_u64(pool, "page_bytes", 0));
+	unsigned long long mib = field_u64(pool, "page_bytes", 0) / MIB;
 
 	if (field_u64(pool, "now", 0) != before)
-		printf("node %u's pool of %s pages has %llu pages, %llu before",
-		       node, size.s,
-		       (unsigned long long)field_u64(pool, "now", 0), before);
+		printf("node %u's pool of %llu MiB pages has %llu pages, %llu before",
+		       node, mib, (unsigned long long)field_u64(pool, "now", 0),
+		       before);
 	else if (lent)
-		printf("node %u lends %llu pages of %s to the guest until it "
+		printf("node %u lends %llu pages of %llu MiB to the guest until it "
 		       "ends",
-		       node, lent, size.s);
+		       node, lent, mib);
 	else
-		printf("node %u's pool of %s pages is %llu pages again", node,
-		       size.s, before);
+		printf("node %u's pool of %llu MiB pages is %llu pages again",
+		       node, mib, before);
 }
 
 /* One sentence on pools of huge pages that the job has changed. */
