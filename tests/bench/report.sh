@@ -34,7 +34,7 @@ machine() {
 	accel=$(sed -n 's/^export LAB_ACCEL=//p' "$out"/raw/*/.lab/env 2>/dev/null | tail -n 1)
 	jq -n --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg cpus "$(nproc)" --arg accel "${accel//\'/}" --arg lab_kernel "$kernel" \
-		--arg kernel "$(uname -r)" --arg date "$(date -u +%F)" \
+		--arg kernel "$(uname -r | cut -d. -f1,2)" --arg date "$(date -u +%F)" \
 		--arg mib "$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)" \
 		--arg qemu "$(qemu-system-x86_64 --version 2>/dev/null | sed -n '1s/.*version \([^ ]*\).*/\1/p')" \
 		'{date: $date, cpu: $cpu, cpus: ($cpus | tonumber), memory_mib: ($mib | tonumber),
@@ -88,8 +88,8 @@ draw() {
 }
 
 picture_of() {
-	if [ -e "$out/$1.svg" ]; then
-		printf '\n![%s](%s.svg)\n' "$2" "$1"
+	if [ -e "$out/$1.png" ]; then
+		printf '\n![%s](%s.png)\n' "$2" "$1"
 	fi
 }
 
