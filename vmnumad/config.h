@@ -22,7 +22,7 @@
 
 /* Are small pages made huge ones before they are moved? */
 enum collapse {
-	COLLAPSE_AUTO, /* unless transparent huge pages are set to never */
+	COLLAPSE_AUTO, /* unless THP are off, or KSM has merged pages */
 	COLLAPSE_YES,
 	COLLAPSE_NO,
 };

@@ -110,6 +110,11 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 struct pace_config daemon_pace(const struct daemon *daemon,
 			       const struct job_order *order);
 
+/* Whether a new job makes small pages huge before it moves them: as configured;
+ * by itself only where the host has huge pages on and no pages merged by KSM,
+ * which would be taken apart. Reads two small files. */
+bool daemon_may_collapse(const struct daemon *daemon);
+
 /* Ask a job to stop, pause or go on. */
 void daemon_cancel_job(struct daemon *daemon, struct job_entry *entry,
 		       const char *why);

@@ -211,19 +211,22 @@ static void log_start(const struct job_entry *entry,
 				     : "an administrator asked for it");
 }
 
-/* Without a word of the administrator's about it, his switch for huge pages. */
-static bool is_collapsing(const struct daemon *daemon)
+bool daemon_may_collapse(const struct daemon *daemon)
 {
 	const struct sys *sys = &daemon->sys;
-	char text[64];
+	char thp[64], merged[64];
 	size_t len;
 
 	if (daemon->config.collapse != COLLAPSE_AUTO)
 		return daemon->config.collapse == COLLAPSE_YES;
-	return sys->ops->read_file(
-		       sys->self, "/sys/kernel/mm/transparent_hugepage/enabled",
-		       text, sizeof(text), &len) == 0 &&
-	       !strstr(text, "[never]");
+	if (sys->ops->read_file(sys->self,
+				"/sys/kernel/mm/transparent_hugepage/enabled",
+				thp, sizeof(thp), &len) < 0 ||
+	    strstr(thp, "[never]"))
+		return false;
+	return sys->ops->read_file(sys->self, "/sys/kernel/mm/ksm/pages_shared",
+				   merged, sizeof(merged), &len) < 0 ||
+	       strtoull(merged, NULL, 10) == 0;
 }
 
 struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
@@ -254,7 +257,7 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	spec.grows_pools = daemon->config.grows_pools;
 	spec.pools = daemon->pools;
 	spec.room_wait_ns = daemon->config.room_wait_ns;
-	spec.is_collapsing = is_collapsing(daemon);
+	spec.is_collapsing = daemon_may_collapse(daemon);
 
 	entry = jobs_add(daemon->jobs, &guest->uuid, guest->name, making.moves,
 			 making.n_moves);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which pace an order gets. */
+/* Which pace an order gets, and whether its job makes huge pages. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon.h"
 #include "run.h"
@@ -43,10 +46,70 @@ START_TEST(gentle_order_uses_one_mover_and_its_share)
 }
 END_TEST
 
+/* A wanted stall goes before what calls cost in all. */
+START_TEST(short_stall_allows_small_calls)
+{
+	struct job_order order = { .stall_ns = NS_PER_MS };
+	struct pace_config pace = pace_of(&order);
+
+	ck_assert_uint_eq(pace.stall_ns, NS_PER_MS);
+	ck_assert_uint_eq(pace.small_min, PACE_SMALL_LEAST);
+}
+END_TEST
+
+static const struct {
+	const char *what; /* the case */
+	enum collapse collapse; /* as configured */
+	const char *thp; /* text of "enabled", NULL: no such file */
+	const char *ksm; /* text of "pages_shared", likewise */
+	bool may; /* is expected */
+} collapses[] = {
+	{ "always", COLLAPSE_AUTO, "[always] madvise never\n", "0\n", true },
+	{ "madvise", COLLAPSE_AUTO, "always [madvise] never\n", "0\n", true },
+	{ "never", COLLAPSE_AUTO, "always madvise [never]\n", "0\n", false },
+	{ "no huge pages at all", COLLAPSE_AUTO, NULL, "0\n", false },
+	{ "no KSM", COLLAPSE_AUTO, "[always] madvise never\n", NULL, true },
+	{ "merged pages", COLLAPSE_AUTO, "[always] madvise never\n", "12\n",
+	  false },
+	{ "yes", COLLAPSE_YES, "always madvise [never]\n", "12\n", true },
+	{ "no", COLLAPSE_NO, "[always] madvise never\n", "0\n", false },
+};
+
+static int read_case(void *self, const char *path, char *buf, size_t size,
+		     size_t *ret_len)
+{
+	size_t i = *(size_t *)self;
+	const char *text =
+		strstr(path, "ksm") ? collapses[i].ksm : collapses[i].thp;
+
+	if (!text)
+		return -ENOENT;
+	*ret_len = (size_t)snprintf(buf, size, "%s", text);
+	return 0;
+}
+
+START_TEST(small_pages_are_made_huge_where_nobody_minds)
+{
+	const struct sys_ops ops = { .read_file = read_case };
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+	size_t i = (size_t)_i;
+
+	ck_assert_ptr_nonnull(daemon);
+	daemon->sys = (struct sys) { .ops = &ops, .self = &i };
+	daemon->config.collapse = collapses[i].collapse;
+	ck_assert_msg(daemon_may_collapse(daemon) == collapses[i].may, "%s",
+		      collapses[i].what);
+	free(daemon);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_test(tests, hurried_order_may_use_all_movers);
 	tcase_add_test(tests, gentle_order_uses_one_mover_and_its_share);
+	tcase_add_test(tests, short_stall_allows_small_calls);
+	tcase_add_loop_test(tests, small_pages_are_made_huge_where_nobody_minds,
+			    0, (int)(sizeof(collapses) / sizeof(*collapses)));
 }
 
 int main(void)

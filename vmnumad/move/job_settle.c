@@ -378,9 +378,9 @@ static bool has_stalled(const struct job *job, const struct call *call,
  * Has the call split huge pages? (Linux 6.3 and later do, when the target has no
  * free 2 MiB block.) The counter is the host's: that it has grown says so only
  * for a call that failed for want of room or by its pages, or whose huge pages
- * are in pieces now. The kernel's
- * answer is clean when all the pieces have moved. Once it has grown for this job,
- * a call of another lane may have split more before that was seen.
+ * are in pieces now. The kernel's answer is clean when all the pieces have moved.
+ * Once it has grown for this job, a call of another lane may have split more
+ * before that was seen.
  */
 static bool judge_splits(struct job *job, const struct call *call,
 			 uint64_t splits)
