@@ -5,11 +5,12 @@
  * as fixed buffers of an io_uring. Such a page cannot be moved until this
  * program ends. Run by scenarios of tests/lab.
  *
- *   hold PID OFFSET...    offsets in the memfd, in C notation
+ *   hold PID COUNT
  *
- * For each OFFSET the first page from there on that is there is held. Prints
- * the offset of each, one a line and in decimal, when all are held, and then
- * waits to be killed. Exit status 1 with a sentence when that is not possible.
+ * Holds COUNT pages, spread evenly among those that the guest has used. Prints
+ * the offset of each in the memfd, one a line and in decimal, when all are held,
+ * and then waits to be killed. Exit status 1 with a sentence when that is not
+ * possible.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -90,20 +91,30 @@ static struct memory map_memory(const char *pid)
 	return memory;
 }
 
-/* The first page from there on that the guest has used. */
-static char *present_page(const struct memory *memory, const char *offset)
+/* Chooses n of the pages that the guest has used. */
+static void choose_pages(const struct memory *memory, struct iovec *ret_pages,
+			 unsigned long long n)
 {
-	unsigned long long at = strtoull(offset, NULL, 0) & ~(PAGE_BYTES - 1);
-	unsigned char there;
+	unsigned long long n_all = memory->size_bytes / PAGE_BYTES;
+	unsigned char *there = malloc(n_all);
+	unsigned long long n_there = 0, nth = 0, chosen = 0;
+	unsigned long long i;
 
-	for (; at < memory->size_bytes; at += PAGE_BYTES) {
-		if (mincore(memory->at + at, PAGE_BYTES, &there))
-			die("mincore", errno);
-		if (there & 1)
-			return memory->at + at;
+	if (!there || mincore(memory->at, memory->size_bytes, there))
+		die("mincore", errno);
+	for (i = 0; i < n_all; i++)
+		n_there += there[i] & 1;
+	if (n_there < n)
+		die("so many pages", ENOENT);
+	for (i = 0; i < n_all && chosen < n; i++) {
+		if (!(there[i] & 1))
+			continue;
+		if (nth++ == (2 * chosen + 1) * n_there / (2 * n))
+			ret_pages[chosen++] =
+				(struct iovec) { memory->at + i * PAGE_BYTES,
+						 PAGE_BYTES };
 	}
-	die(offset, ENOENT);
-	return NULL;
+	free(there);
 }
 
 /* The pages are held as long as this process lives. */
@@ -123,17 +134,15 @@ int main(int argc, char **argv)
 {
 	struct iovec pages[MAX_PAGES];
 	struct memory memory;
-	int n = argc - 2;
+	int n = argc == 3 ? atoi(argv[2]) : 0;
 	int i;
 
 	if (n < 1 || n > MAX_PAGES) {
-		fprintf(stderr, "usage: hold PID OFFSET...\n");
+		fprintf(stderr, "usage: hold PID COUNT\n");
 		return 2;
 	}
 	memory = map_memory(argv[1]);
-	for (i = 0; i < n; i++)
-		pages[i] = (struct iovec) { present_page(&memory, argv[i + 2]),
-					    PAGE_BYTES };
+	choose_pages(&memory, pages, (unsigned long long)n);
 	hold_pages(pages, (unsigned int)n);
 	for (i = 0; i < n; i++)
 		printf("%llu\n",

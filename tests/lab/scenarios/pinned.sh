@@ -12,15 +12,13 @@ set -eu
 # shellcheck source=../lib.sh
 . "$LAB_DIR/lib.sh"
 
-# hold NAME OFFSET...: see hold.c; the offsets are in $LAB_OUT/NAME.held, its
+# hold NAME COUNT: see hold.c; the offsets are in $LAB_OUT/NAME.held, its
 # process is in $holder.
 hold() {
-	local name=$1
-	shift
-	"$LAB_GUEST_DIR/hold" "$(guest_pid "$name")" "$@" >"$LAB_OUT/$name.held" &
+	"$LAB_GUEST_DIR/hold" "$(guest_pid "$1")" "$2" >"$LAB_OUT/$1.held" &
 	holder=$!
-	wait_until 30 test -s "$LAB_OUT/$name.held" || fail "no page of $name is held"
-	note "$name: held at $(tr '\n' ' ' <"$LAB_OUT/$name.held")"
+	wait_until 30 test -s "$LAB_OUT/$1.held" || fail "no page of $1 is held"
+	note "$1: held at $(tr '\n' ' ' <"$LAB_OUT/$1.held")"
 }
 
 # move NAME NODE STATUS: the receipt is in $LAB_OUT/NAME.json.
@@ -79,9 +77,9 @@ one_calls=$(says one .calls)
 three_calls=$(says three .calls)
 
 note 'pages are held'
-hold one 0x1400000
+hold one 1
 one_holder=$holder
-hold three 0x1400000 0x5000000 0xe000000
+hold three 3
 three_holder=$holder
 move_both 0 3 # where their vCPUs are: memory that is new comes there too
 must_have_left_the_held one "$one_calls"
