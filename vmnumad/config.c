@@ -28,7 +28,7 @@ void config_init(struct config *config)
 		.stall_ns = 10 * NS_PER_MS,
 		.duty = 200,
 		.reserve_bytes = 128 * MIB,
-		.n_movers = 2,
+		.n_movers = 4,
 		.calls_per_s = 100,
 		.room_wait_ns = 10 * NS_PER_S,
 		.policy = policy_config_default(),

@@ -20,7 +20,7 @@
 #define PID         42
 #define BASE        0x7f0000000000ull
 #define SCENE_NODES 4
-#define SCENE_LANES 2
+#define SCENE_LANES 4
 #define NS_PER_MS   1000000ull
 #define NS_PER_S    1000000000ull
 

@@ -6,7 +6,7 @@
  * /proc/PID/task/TID/schedstat. Kicks are KVM's remote_tlb_flush: each moved
  * folio costs at least one, whether it is of 2 MiB or of 4 KiB, so a guest of
  * small pages is kicked 512 times as often. What cannot be read is not felt.
- * Called by job.c around each call of a job with one lane.
+ * Called by job.c around each call, or the calls that are made at the same time.
  */
 #ifndef MOVE_FEEL_H
 #define MOVE_FEEL_H
@@ -46,11 +46,11 @@ struct feel {
 void feel_init(struct feel *feel, const struct sys *sys, pid_t pid);
 void feel_finish(struct feel *feel); /* takes a zeroed struct */
 
-/* A call begins. One small read for each vCPU and one for the kicks. */
+/* The first of such calls begins. One small read for each vCPU and one for the kicks. */
 void feel_begin_call(struct feel *feel, uint64_t now_ns);
 
-/* It has ended: thousandths of the time that a vCPU lost in it, beyond what it
- * loses between calls. At most 1000. */
+/* The last has ended: thousandths of the time that a vCPU lost in it, beyond what
+ * it loses between calls. At most 1000. */
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns);
 
 /* After feel_begin_call: may the call be made from CPUs that vCPUs may run on?

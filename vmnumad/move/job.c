@@ -119,7 +119,7 @@ static void begin(struct job *job, uint64_t now_ns)
 	scan_init(&job->scan, &job->sys, job->identity.pid);
 	job->scan.is_collapsing = job->is_collapsing;
 	job->has_scan = true;
-	if (job->pace.config.lanes_max == 1)
+	if (job->pace.config.duty < PACE_WHOLE)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
 	room_init(&job->room, &job->sys, job->room.reserve_bytes,
 		  job->room.grows_pools);
@@ -352,66 +352,61 @@ static int find_seat(const struct job *job, const struct call *call)
 	return feel_may_crowd(&job->feel) ? call->to : NODE_NONE;
 }
 
-/* Make the call, unlocked; thousandths of it that vCPUs lost by it. */
-static unsigned int make_call(struct job *job, struct call *call)
+/* The room that a call takes is not free for the next one; and what the guest
+ * feels is measured from the first of several calls at the same time to the end
+ * of the last. */
+static void begin_call(struct job *job, struct call *call)
 {
-	feel_begin_call(&job->feel, job->sys.ops->now_ns(job->sys.self));
-	call_sit(call, &job->sys, find_seat(job, call));
-	call_run(call, &job->sys, &job->identity);
-	return feel_end_call(&job->feel, call->start_ns + call->took_ns);
-}
+	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
 
-/* The room that a call takes is not free for the next one. */
-static void note_in_flight(struct job *job, const struct call *call,
-			   bool is_starting)
-{
-	uint64_t *bytes = &job->in_flight_bytes[call->to];
-
-	job->in_flight += is_starting ? 1 : -1;
-	*bytes = is_starting ? *bytes + call->bytes : *bytes - call->bytes;
+	if (job->in_flight++ == 0)
+		feel_begin_call(&job->feel, now_ns);
+	job->in_flight_bytes[call->to] += call->bytes;
+	/* Pressure in the pause before is not this call's. */
+	job->counters.stall_us = room_stall_us(&job->sys);
+	lanes_begin_call(&job->lanes, now_ns);
 }
 
 /* Book what a call did, and what more or fewer lanes would do. */
-static void settle(struct job *job, const struct call *call)
+static void end_call(struct job *job, const struct call *call)
 {
 	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
 	uint64_t before_bytes = job->all_moved_bytes;
 
-	job_settle(job, call, now_ns);
-	lanes_note_call(&job->lanes, job->all_moved_bytes - before_bytes,
-			now_ns);
+	job->in_flight_bytes[call->to] -= call->bytes;
+	if (--job->in_flight == 0)
+		pace_note_wait(&job->pace, feel_end_call(&job->feel, now_ns));
+	if (job->receipt.phase != PHASE_ENDED &&
+	    identity_poll(&job->sys, &job->identity) == 0) {
+		job_settle(job, call, now_ns);
+		publish(job, job->pass == 0);
+	}
+	lanes_end_call(&job->lanes, job->all_moved_bytes - before_bytes,
+		       now_ns);
 	atomic_store(&job->n_lanes, job->lanes.now);
-	publish(job, job->pass == 0);
 }
 
 enum job_turn job_step(struct job *job, struct call *call,
 		       uint64_t *ret_wake_ns)
 {
 	bool has_call = false;
-	unsigned int waited;
 	enum job_turn turn;
+	int seat;
 
 	pthread_mutex_lock(&job->lock);
 	turn = choose(job, call, &has_call, ret_wake_ns);
-	if (has_call) {
-		note_in_flight(job, call, true);
-		/* Pressure in the pause before is not this call's. */
-		job->counters.stall_us = room_stall_us(&job->sys);
-	} else if (turn == JOB_WAIT) {
-		lanes_break(&job->lanes);
-	}
+	if (has_call)
+		begin_call(job, call);
+	seat = has_call ? find_seat(job, call) : NODE_NONE;
 	pthread_mutex_unlock(&job->lock);
 	if (!has_call)
 		return turn;
 
-	waited = make_call(job, call);
+	call_sit(call, &job->sys, seat);
+	call_run(call, &job->sys, &job->identity);
 
 	pthread_mutex_lock(&job->lock);
-	note_in_flight(job, call, false);
-	pace_note_wait(&job->pace, waited);
-	if (job->receipt.phase != PHASE_ENDED &&
-	    identity_poll(&job->sys, &job->identity) == 0)
-		settle(job, call);
+	end_call(job, call);
 	pthread_mutex_unlock(&job->lock);
 	return JOB_CALLED;
 }

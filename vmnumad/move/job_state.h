@@ -93,8 +93,7 @@ struct job {
 	size_t n_cells; /* length of cells */
 	struct pace pace; /* when and how much */
 	struct lanes lanes; /* how many calls at the same time */
-	struct feel feel; /* what the guest feels of it; touched by the one
-			   * stepper of a job that never has more, unlocked */
+	struct feel feel; /* what the guest feels of it */
 	struct kvm_stats kvm; /* its counters, for the receipt */
 	struct room room; /* gate on the targets */
 	struct pools *pools; /* borrowed; NULL: nothing to put back */

@@ -6,6 +6,10 @@
 
 #define NS_PER_S 1000000000.0
 
+/* What a job begins with. Three were the best of one to four for guests under
+ * full load (docs/performance.md). */
+#define LANES_FIRST 3
+
 /* What is measured at a time: so many calls of each lane, that one more or less
  * at the ends does not decide; and so many bytes, as small calls have most of
  * their time from elsewhere. */
@@ -15,60 +19,98 @@
 /* One more lane is worth its CPU when it adds so much. */
 #define GROWTH 1.15
 
-/* The first calls with a number of lanes still overlap with the one before, and
+/* The first calls with a number of lanes still overlap with those before, and
  * the very first ones are short, while the pace learns. */
-static void begin_stretch(struct lanes *lanes)
+static void begin_stretch(struct lanes *lanes, unsigned int now)
 {
-	lanes->run_up = lanes->now + 1;
+	lanes->now = now;
+	lanes->run_up = now + 1;
 	lanes->calls = 0;
 	lanes->bytes = 0;
+	lanes->busy_ns = 0;
 }
 
 void lanes_init(struct lanes *lanes, unsigned int max)
 {
-	*lanes = (struct lanes) { .max = max, .now = 1 };
-	lanes->is_settled = max == 1;
-	begin_stretch(lanes);
+	*lanes = (struct lanes) { .max = max, .is_settled = max == 1 };
+	begin_stretch(lanes, max < LANES_FIRST ? max : LANES_FIRST);
 }
 
-/* The stretch is over. After one lane too many nothing is tried again: what
- * changes in the course of a job is noise more often than not. */
-static void judge(struct lanes *lanes, uint64_t took_ns)
+static void settle_at(struct lanes *lanes, unsigned int now)
 {
-	double bytes_per_s =
-		(double)lanes->bytes * NS_PER_S / (double)u64_max(took_ns, 1);
-
-	if (bytes_per_s < lanes->fewer_bytes_per_s * GROWTH) {
-		lanes->now--;
-		lanes->is_settled = true;
-		return;
-	}
-	if (lanes->now == lanes->max) {
-		lanes->is_settled = true;
-		return;
-	}
-	lanes->fewer_bytes_per_s = bytes_per_s;
-	lanes->now++;
-	begin_stretch(lanes);
+	lanes->now = now;
+	lanes->is_settled = true;
 }
 
-void lanes_note_call(struct lanes *lanes, uint64_t moved_bytes, uint64_t now_ns)
+/* The number stays what the next ones are compared with. */
+static void try_next(struct lanes *lanes, double bytes_per_s)
 {
+	lanes->bytes_per_s = bytes_per_s;
+	if (lanes->now == (lanes->is_shrinking ? 1 : lanes->max))
+		settle_at(lanes, lanes->now);
+	else
+		begin_stretch(lanes, lanes->is_shrinking ? lanes->now - 1
+							 : lanes->now + 1);
+}
+
+/* One more lane was of no use. */
+static void turn_round(struct lanes *lanes)
+{
+	unsigned int before = lanes->now - 1;
+
+	if (lanes->has_grown || before == 1) {
+		settle_at(lanes, before);
+		return;
+	}
+	lanes->is_shrinking = true;
+	begin_stretch(lanes, before - 1);
+}
+
+/* The stretch is over. Once settled nothing is tried again: what changes in the
+ * course of a job is noise more often than not. */
+static void judge(struct lanes *lanes)
+{
+	double bytes_per_s = (double)lanes->bytes * NS_PER_S /
+			     (double)u64_max(lanes->busy_ns, 1);
+
+	if (lanes->bytes_per_s == 0) {
+		lanes->is_shrinking = lanes->now == lanes->max;
+		try_next(lanes, bytes_per_s);
+	} else if (lanes->is_shrinking) {
+		if (bytes_per_s * GROWTH > lanes->bytes_per_s)
+			try_next(lanes, bytes_per_s);
+		else
+			settle_at(lanes, lanes->now + 1);
+	} else if (bytes_per_s >= lanes->bytes_per_s * GROWTH) {
+		lanes->has_grown = true;
+		try_next(lanes, bytes_per_s);
+	} else {
+		turn_round(lanes);
+	}
+}
+
+void lanes_begin_call(struct lanes *lanes, uint64_t now_ns)
+{
+	if (lanes->in_flight++ == 0)
+		lanes->busy_since_ns = now_ns;
+}
+
+void lanes_end_call(struct lanes *lanes, uint64_t moved_bytes, uint64_t now_ns)
+{
+	uint64_t busy_ns = now_ns - u64_min(now_ns, lanes->busy_since_ns);
+
+	lanes->in_flight--;
+	lanes->busy_since_ns = now_ns;
 	if (lanes->is_settled)
 		return;
 	if (lanes->run_up > 0) {
 		lanes->run_up--;
-		lanes->since_ns = now_ns;
 		return;
 	}
 	lanes->calls++;
 	lanes->bytes += moved_bytes;
+	lanes->busy_ns += busy_ns;
 	if (lanes->calls >= CALLS_PER_LANE * lanes->now &&
 	    lanes->bytes >= STRETCH_BYTES)
-		judge(lanes, now_ns - lanes->since_ns);
-}
-
-void lanes_break(struct lanes *lanes)
-{
-	begin_stretch(lanes);
+		judge(lanes);
 }

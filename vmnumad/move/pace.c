@@ -40,7 +40,7 @@ struct pace_config pace_config_gentle(void)
 		.small_min = 2048,
 		.huge_max = 32,
 		.duty = 200,
-		.lanes_max = 1,
+		.lanes_max = 4,
 	};
 }
 
@@ -53,7 +53,7 @@ struct pace_config pace_config_hurry(void)
 		.small_min = 4096,
 		.huge_max = HUGE_PER_CALL_MAX,
 		.duty = PACE_WHOLE,
-		.lanes_max = 2,
+		.lanes_max = 4,
 	};
 }
 
