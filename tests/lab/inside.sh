@@ -149,6 +149,26 @@ host_fell_to_emulator() {
 	dmesg | grep -qE 'stack guard page|corrupted stack end|int3: 0000|kvm_vcpu_reset'
 }
 
+# And a guest's vCPU loses its way: it resets itself in full work, its kernel
+# without a word. migratepages alone, with no vmnumad anywhere, did it to a guest
+# under full load at the 41st move. So it is excused once; the second time in one
+# scenario is a finding. libvirt writes another reason when it was told to end it.
+guest_reset_itself() {
+	local serial seen=$control/status/.reset-$LAB_NAME
+	[ "$LAB_ACCEL" = tcg ] && [ ! -e "$seen" ] || return 1
+	for serial in "$LAB_OUT"/*.serial; do
+		[ -e "$serial" ] || continue
+		if grep -q 'probe ready' "$serial" &&
+			! grep -qE 'panic|Oops|probe failed|probe WRONG' "$serial" &&
+			tail -n 1 "/var/log/libvirt/qemu/$(basename "$serial" .serial).log" |
+			grep -q 'reason=shutdown'; then
+			touch "$seen"
+			return 0
+		fi
+	done
+	return 1
+}
+
 give_up_boot() {
 	local serial
 	for serial in "$LAB_OUT"/*.serial; do
@@ -175,7 +195,8 @@ run_scenario() {
 	start=$(uptime_cs)
 	timeout -k 5 "$LAB_TIMEOUT" "$path" </dev/null >>"$LAB_OUT/output.log" 2>&1 ||
 		status=$?
-	if [ "$status" != 0 ] && { guest_fell_to_emulator || host_fell_to_emulator; }; then
+	if [ "$status" != 0 ] && { guest_fell_to_emulator || host_fell_to_emulator ||
+		guest_reset_itself; }; then
 		give_up_boot
 	fi
 	took=$(($(uptime_cs) - start))
