@@ -32,8 +32,9 @@ struct pace_config daemon_pace(const struct daemon *daemon,
 	if (!order->is_hurried) {
 		pace.stall_ns = config->stall_ns;
 		pace.duty = config->duty;
+	} else {
+		pace.lanes_max = config->n_movers;
 	}
-	pace.lanes_max = config->n_movers;
 	if (order->stall_ns) { /* wanted, whatever it costs in all */
 		pace.stall_ns = order->stall_ns;
 		pace.small_min = PACE_SMALL_LEAST;

@@ -25,7 +25,7 @@ static struct pace_config pace_of(const struct job_order *order)
 	return pace;
 }
 
-START_TEST(hurried_order_spends_all_time_in_calls)
+START_TEST(hurried_order_may_use_all_movers)
 {
 	struct job_order order = { .is_hurried = true };
 	struct pace_config pace = pace_of(&order);
@@ -35,12 +35,12 @@ START_TEST(hurried_order_spends_all_time_in_calls)
 }
 END_TEST
 
-START_TEST(gentle_order_keeps_to_its_share)
+START_TEST(gentle_order_uses_one_mover_and_its_share)
 {
 	struct job_order order = { 0 };
 	struct pace_config pace = pace_of(&order);
 
-	ck_assert_uint_eq(pace.lanes_max, 5);
+	ck_assert_uint_eq(pace.lanes_max, 1);
 	ck_assert_uint_eq(pace.duty, 123);
 	ck_assert_uint_eq(pace.stall_ns, 7 * NS_PER_MS);
 }
@@ -105,8 +105,8 @@ END_TEST
 
 static void add_tests(TCase *tests)
 {
-	tcase_add_test(tests, hurried_order_spends_all_time_in_calls);
-	tcase_add_test(tests, gentle_order_keeps_to_its_share);
+	tcase_add_test(tests, hurried_order_may_use_all_movers);
+	tcase_add_test(tests, gentle_order_uses_one_mover_and_its_share);
 	tcase_add_test(tests, short_stall_allows_small_calls);
 	tcase_add_loop_test(tests, small_pages_are_made_huge_where_nobody_minds,
 			    0, (int)(sizeof(collapses) / sizeof(*collapses)));

@@ -224,15 +224,15 @@ START_TEST(job_goes_back_to_one_lane_where_two_are_no_faster)
 }
 END_TEST
 
-/* A gentle job, too, has several calls at the same time, and a pause after them
- * that is as long as one of them asks for. */
-START_TEST(gentle_job_makes_its_calls_side_by_side)
+/* With a pause after them that is as long as one of them asks for. */
+START_TEST(job_with_pauses_makes_its_calls_side_by_side)
 {
 	struct scene *s = scene_create(kernels[_i]);
 	uint64_t before_ns;
 
 	scene_memory(s, 0, GIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
 	s->spec.pace = pace_config_gentle();
+	s->spec.pace.lanes_max = 2;
 	s->on_move = step_other_lane;
 	scene_job(s);
 	while (s->arg == 0)
@@ -258,7 +258,7 @@ static void add_tests(TCase *tests)
 		guest_that_ends_stops_all_lanes,
 		job_wants_as_many_lanes_as_make_it_faster,
 		job_goes_back_to_one_lane_where_two_are_no_faster,
-		gentle_job_makes_its_calls_side_by_side,
+		job_with_pauses_makes_its_calls_side_by_side,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
