@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ends.h"
 #include "host/conflicts.h"
 #include "events.h"
 #include "log.h"
 #include "loop.h"
 #include "move/crew.h"
 #include "move/pools.h"
-#include "moves.h"
 #include "options.h"
 #include "resume.h"
 #include "serve/answer.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Callbacks of moves.c that daemon.c hangs into the loop and the crew. */
-#ifndef MOVES_H
-#define MOVES_H
+/* Callbacks of ends.c that daemon.c hangs into the loop and the crew. */
+#ifndef ENDS_H
+#define ENDS_H
 
 struct job;
 
