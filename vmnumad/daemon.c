@@ -19,6 +19,7 @@
 #include "ends.h"
 #include "host/conflicts.h"
 #include "events.h"
+#include "history.h"
 #include "log.h"
 #include "loop.h"
 #include "move/crew.h"
@@ -29,6 +30,7 @@
 #include "serve/control.h"
 #include "serve/hook.h"
 #include "task.h"
+#include "tell.h"
 #include "xalloc.h"
 
 #define NS_PER_MS 1000000ull
@@ -81,6 +83,8 @@ void daemon_drop_guest(struct daemon *daemon, struct guest *guest)
 	if (entry && entry->job)
 		crew_wake(daemon->crew, entry->job);
 	log_info("virt", "guest %s: gone", guest->name);
+	if (guest->has_domain)
+		tell_guest(daemon, guest, false);
 	guest_destroy(guest);
 	daemon->snapshot.n_guests = 0; /* it pointed into the guest */
 }
@@ -154,6 +158,7 @@ static void create_parts(struct daemon *daemon)
 					    : config->uri,
 	};
 
+	daemon->history = history_create();
 	resume_load(daemon);
 	daemon->jobs = jobs_create(daemon->journal.last_id);
 	daemon->virt_pool =
@@ -223,6 +228,7 @@ void daemon_finish(struct daemon *daemon)
 		guest_destroy(g);
 	}
 	jobs_destroy(daemon->jobs);
+	history_destroy(daemon->history);
 	journal_finish(&daemon->journal);
 	loop_timer_remove(daemon->tick_timer);
 	loop_timer_remove(daemon->watch_timer);
@@ -243,6 +249,7 @@ void daemon_reload(struct daemon *daemon)
 			path != NULL, &why) < 0) {
 		log_error("config", "%s; keeping the old configuration",
 			  why.text);
+		tell_config(daemon, &why);
 		config_finish(&config);
 		return;
 	}
@@ -252,5 +259,6 @@ void daemon_reload(struct daemon *daemon)
 						  : config.log_level);
 	log_info("config", "read again; sockets, threads and connection stay "
 			   "as they were");
+	tell_config(daemon, NULL);
 	daemon_tick_soon(daemon);
 }

@@ -23,6 +23,7 @@
 
 struct control;
 struct crew;
+struct history;
 struct hook;
 struct loop;
 struct loop_timer;
@@ -44,6 +45,7 @@ struct daemon {
 	struct control *control; /* owned */
 	struct hook *hook; /* owned, NULL if its socket failed */
 	struct jobs *jobs; /* owned */
+	struct history *history; /* what happened, owned */
 	struct topology topo; /* the host */
 	struct node_mask closed; /* nodes that our own cpuset lacks: the kernel
 				  * cannot move anything there for us, and

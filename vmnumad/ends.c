@@ -14,6 +14,7 @@
 #include "resume.h"
 #include "serve/answer.h"
 #include "serve/control.h"
+#include "tell.h"
 #include "xalloc.h"
 
 #define NS_PER_MS 1000000ull
@@ -79,8 +80,8 @@ static void learn_rate(struct daemon *daemon, const struct receipt *r)
 	daemon->rate_bytes_per_s = (uint64_t)rate;
 }
 
-static void tell_guest(struct daemon *daemon, struct guest *guest,
-		       struct job_entry *entry)
+static void teach_guest(struct daemon *daemon, struct guest *guest,
+			struct job_entry *entry)
 {
 	const struct receipt *r = &entry->receipt;
 	struct outcome outcome = {
@@ -107,7 +108,8 @@ static void close_entry(struct daemon *daemon, struct job_entry *entry)
 	struct guest *guest = daemon_find_guest(daemon, entry->uuid.text);
 
 	if (guest && guest->active_job == entry->id)
-		tell_guest(daemon, guest, entry);
+		teach_guest(daemon, guest, entry);
+	tell_end(daemon, entry);
 	resume_save(daemon);
 	job_entry_tell(entry);
 	loop_timer_set(daemon->tick_timer, 0); /* what is next? */

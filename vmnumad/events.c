@@ -13,6 +13,7 @@
 #include "log.h"
 #include "resume.h"
 #include "serve/hook.h"
+#include "tell.h"
 
 void events_on_guest_known(void *arg, struct guest *guest)
 {
@@ -25,6 +26,7 @@ void events_on_fetched(void *arg, const struct uuid *uuid, int err,
 {
 	struct daemon *daemon = arg;
 	struct guest *guest = daemon_find_guest(daemon, uuid->text);
+	bool is_new;
 
 	if (!guest)
 		return;
@@ -32,7 +34,10 @@ void events_on_fetched(void *arg, const struct uuid *uuid, int err,
 		daemon_drop_guest(daemon, guest);
 		return;
 	}
+	is_new = !guest->has_domain;
 	guest_take_domain(guest, err, domain, why);
+	if (is_new && guest->has_domain)
+		tell_guest(daemon, guest, true);
 }
 
 static void on_virt_up(void *arg)
@@ -42,6 +47,7 @@ static void on_virt_up(void *arg)
 	daemon->is_virt_up = true;
 	log_info("virt", "connected to libvirt%s",
 		 virt_is_read_only(daemon->virt) ? ", for reading only" : "");
+	tell_libvirt(daemon, true, NULL);
 }
 
 static void on_virt_down(void *arg, const struct why *why,
@@ -54,6 +60,8 @@ static void on_virt_down(void *arg, const struct why *why,
 			    "no connection to libvirt: %s; trying "
 			    "again in %u ms",
 			    why->text, retry_ms);
+	if (daemon->is_virt_up || !*daemon->virt_why.text)
+		tell_libvirt(daemon, false, why);
 	daemon->is_virt_up = false;
 	daemon->virt_why = *why;
 }

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "resume.h"
 #include "move/crew.h"
+#include "tell.h"
 #include "xalloc.h"
 
 struct pace_config daemon_pace(const struct daemon *daemon,
@@ -263,6 +264,7 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	guest->stirred_ns = 0;
 	job_entry_refresh(entry);
 	log_start(entry, order);
+	tell_start(daemon, entry);
 	crew_add(daemon->crew, entry->job);
 	resume_save(daemon);
 	making_finish(&making);

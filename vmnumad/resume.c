@@ -11,6 +11,7 @@
 #include "daemon.h"
 #include "journal.h"
 #include "log.h"
+#include "tell.h"
 #include "xalloc.h"
 
 static void make_folder(const char *path)
@@ -120,6 +121,9 @@ void resume_guest(struct daemon *daemon, struct guest *guest)
 		 (unsigned long long)record.id, guest->name,
 		 *why.text ? "cannot go on: " : "went on after a restart",
 		 why.text);
+	if (*why.text)
+		tell_refused(daemon, guest, "going on after a restart",
+			     why.text);
 	daemon_free_plan(&plan);
 	resume_save(daemon);
 }

@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "loop.h"
+#include "tell.h"
 #include "xalloc.h"
 
 #define NS_PER_MS 1000000ull
@@ -149,6 +150,7 @@ void daemon_tick(struct daemon *daemon)
 	daemon_observe(daemon);
 	grow_plan(daemon);
 	policy_decide(&daemon->config.policy, &daemon->snapshot, &daemon->plan);
+	tell_decisions(daemon);
 	act(daemon);
 	for (struct guest *g = daemon->guests; g; g = g->next)
 		guest_pursue(g, daemon->snapshot.now_ns);

@@ -8,8 +8,8 @@ _vmnumactl_list() {
 _vmnumactl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='list show rebalance follow explain jobs job cancel pause
-		resume hook'
+	local verbs='list show rebalance follow explain events jobs job cancel
+		pause resume hook'
 	local verb='' i
 	local IFS=$' \t\n'
 
@@ -38,6 +38,7 @@ _vmnumactl() {
 	list) words+=' --nodes' ;;
 	show) words+=" --map $(_vmnumactl_list list)" ;;
 	explain) words+=" $(_vmnumactl_list list)" ;;
+	events) words+=' --follow' ;;
 	rebalance)
 		case $prev in
 		--to) words=$(_vmnumactl_list list --nodes) ;;

@@ -78,16 +78,21 @@ static int who(void *arg, int fd, struct peer *ret_peer)
 	return 0;
 }
 
-void start(uint64_t idle_ns)
+void start_with(const struct control_verb *verbs, uint64_t idle_ns)
 {
 	struct control_settings settings = { .path = serve.path,
 					     .fd = -1,
-					     .verbs = serve_verbs,
+					     .verbs = verbs,
 					     .idle_ns = idle_ns,
 					     .who = who };
 
 	ck_assert_int_eq(
 		control_create(serve.loop, &settings, &serve.control, NULL), 0);
+}
+
+void start(uint64_t idle_ns)
+{
+	start_with(serve_verbs, idle_ns);
 }
 
 void serve_setup(void)

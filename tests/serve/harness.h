@@ -2,7 +2,7 @@
 /*
  * A control socket with verbs made for tests, and clients of it in the same
  * thread: both take turns until what is waited for has happened. Used by
- * test_control.c and test_limits.c.
+ * test_control.c, test_events.c and test_limits.c.
  */
 #ifndef TESTS_SERVE_HARNESS_H
 #define TESTS_SERVE_HARNESS_H
@@ -39,7 +39,9 @@ extern const struct control_verb serve_verbs[];
 void serve_setup(void);
 void serve_teardown(void);
 
-/* Opens the control socket; 0: the usual idle time. */
+/* Opens the control socket; 0: the usual idle time. The first: with verbs of
+ * the test's own. */
+void start_with(const struct control_verb *verbs, uint64_t idle_ns);
 void start(uint64_t idle_ns);
 
 /* Lets the daemon's side work for about a millisecond. */

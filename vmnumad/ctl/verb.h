@@ -45,6 +45,7 @@ extern const struct verb verb_show;
 extern const struct verb verb_rebalance;
 extern const struct verb verb_follow;
 extern const struct verb verb_explain;
+extern const struct verb verb_events;
 extern const struct verb verb_jobs;
 extern const struct verb verb_job;
 extern const struct verb verb_cancel;

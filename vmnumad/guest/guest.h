@@ -41,6 +41,14 @@ struct guest_env {
 							   * are new */
 };
 
+/* What was told last of a cell whose moves are put off; see tell.h. */
+struct guest_told {
+	int cell; /* the cell's number */
+	enum reason reason; /* why they are */
+	unsigned int gate; /* the enum gate bit behind REASON_GATE, else 0 */
+	uint64_t seen_ns; /* when this was still so */
+};
+
 struct guest {
 	struct guest *next; /* in the daemon's list, which owns it */
 	const struct guest_env *env; /* borrowed */
@@ -93,6 +101,8 @@ struct guest {
 	struct ledger ledger; /* residue of its last job */
 	uint64_t active_job; /* number of the job at work on it, 0 none */
 	uint64_t stirred_ns; /* the event that may lead to a job, 0 none */
+	struct guest_told told[POLICY_CELLS_MAX]; /* in order of arrival */
+	size_t n_told; /* filled */
 };
 
 struct guest *guest_create(const struct guest_env *env,

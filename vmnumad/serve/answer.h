@@ -39,6 +39,8 @@ int answer_pause(void *arg, struct control_call *call,
 		 struct json_object *params);
 int answer_resume(void *arg, struct control_call *call,
 		  struct json_object *params);
+int answer_events(void *arg, struct control_call *call,
+		  struct json_object *params);
 int answer_hook(void *arg, struct control_call *call,
 		struct json_object *params);
 

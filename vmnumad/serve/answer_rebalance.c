@@ -19,6 +19,7 @@
 #include "serve/guest_of.h"
 #include "serve/json.h"
 #include "serve/params.h"
+#include "tell.h"
 #include "xalloc.h"
 
 #define EXIT_USAGE   2
@@ -124,8 +125,19 @@ static struct json_object *answer_plan(const struct daemon *daemon,
 	return to;
 }
 
-static int refuse(struct control_call *call, const struct daemon *daemon,
-		  const struct guest *guest, const struct refused *refused)
+/* No to a rebalance, for everybody to see in events. */
+static int refuse_with(struct control_call *call, struct daemon *daemon,
+		       const struct guest *guest, const struct rebalance *r,
+		       const char *sentence)
+{
+	if (!r->is_dry_run)
+		tell_refused(daemon, guest, "a rebalance", sentence);
+	return control_fail(call, RPC_REFUSED, EXIT_REFUSED, sentence);
+}
+
+static int refuse(struct control_call *call, struct daemon *daemon,
+		  const struct guest *guest, const struct rebalance *r,
+		  const struct refused *refused)
 {
 	struct why why;
 	char nodes[LIST_NODES_TEXT];
@@ -156,7 +168,7 @@ static int refuse(struct control_call *call, const struct daemon *daemon,
 		why_set(&why, "%s", refusal_text(refused->refusal));
 		break;
 	}
-	return control_fail(call, RPC_REFUSED, EXIT_REFUSED, why.text);
+	return refuse_with(call, daemon, guest, r, why.text);
 }
 
 static int start(struct daemon *daemon, struct control_call *call,
@@ -195,10 +207,13 @@ static void on_widened(void *arg, int err, const struct why *why)
 	w->rebalance->is_wide = true;
 	if (err == 0 && guest) {
 		plan_and_go(w->daemon, w->call, guest, NULL, w->rebalance);
+	} else if (guest) {
+		refuse_with(w->call, w->daemon, guest, w->rebalance, why->text);
+		free(w->rebalance);
 	} else {
 		free(w->rebalance);
 		control_fail(w->call, RPC_REFUSED, EXIT_REFUSED,
-			     err ? why->text : "the guest has ended");
+			     "the guest has ended");
 	}
 	free(w);
 }
@@ -248,7 +263,7 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 	index = (size_t)daemon_snapshot_index(daemon, guest);
 	closed = closed_targets(guest, &plan);
 	if (err < 0) {
-		refuse(call, daemon, guest, &refused);
+		refuse(call, daemon, guest, r, &refused);
 	} else if (r->is_dry_run) {
 		control_reply(call, answer_plan(daemon, guest, &plan, index,
 						"dry-run"));
@@ -342,6 +357,7 @@ int answer_rebalance(void *arg, struct control_call *call,
 		"job %llu is moving this guest already; wait for it, or "
 		"\"vmnumactl cancel %llu\"",
 		(unsigned long long)active->id, (unsigned long long)active->id);
+	refuse_with(call, daemon, guest, r, why.text);
 	free(r);
-	return control_fail(call, RPC_REFUSED, EXIT_REFUSED, why.text);
+	return 0;
 }

@@ -11,6 +11,7 @@ const struct control_verb *answer_verbs(void)
 		{ "explain", CONTROL_READ, answer_explain },
 		{ "jobs", CONTROL_READ, answer_jobs },
 		{ "job", CONTROL_READ, answer_one_job },
+		{ "events", CONTROL_READ, answer_events },
 		{ "rebalance", CONTROL_CHANGE, answer_rebalance },
 		{ "follow", CONTROL_CHANGE, answer_follow },
 		{ "cancel", CONTROL_CHANGE, answer_cancel },

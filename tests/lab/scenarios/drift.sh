@@ -33,6 +33,13 @@ must_stay() {
 	no_job_is_running || fail 'a job was started'
 }
 
+# event_says KIND REASON: there is such an event of the guest.
+event_says() {
+	vmnumactl --json events |
+		json ".events[] | select(.kind == \"$1\" and .guest == \"web\") | .reason" |
+		grep -qF -- "$2"
+}
+
 mode_is() {
 	[ "$(vmnumactl --json list | json '.guests[0] | .mode + " by " + .mode_source')" = "$1" ]
 }
@@ -57,6 +64,7 @@ wait_vmnumad_knows web
 guest_is_on web 0 || fail "only $(guest_share web 0) % begin on node 0"
 tid=$(vmnumactl --json list | json '.guests[0].vcpus[0].tid')
 
+vmnumactl --json events --follow >"$LAB_OUT/followed" &
 drift 1
 wait_until 90 explain_says 'have not stayed' || fail "it is not explained: $(vmnumactl explain web)"
 vmnumactl explain web
@@ -64,6 +72,14 @@ guest_is_on web 0 || fail 'the memory has moved before the dwell time was over'
 wait_until 120 guest_is_on web 1 || fail "only $(guest_share web 1) % have followed: $(vmnumactl explain web)"
 wait_until 90 no_job_is_running || fail 'the job does not end'
 vmnumactl --json jobs | json '.jobs[].reason' | grep 'have stayed' || fail 'the job has another reason'
+vmnumactl events
+event_says deferred 'have not stayed' || fail 'no event says that the move was put off'
+for kind in plan start end; do
+	event_says $kind 'have stayed' || fail "no event \"$kind\" with the reason of the move"
+done
+[ "$(grep -c '"kind":"deferred".*have not stayed' "$LAB_OUT/followed")" -le 2 ] ||
+	fail 'a reason that stays the same is told again and again'
+grep -q '"kind":"end"' "$LAB_OUT/followed" || fail 'events --follow does not tell the end of the job'
 
 note 'observe'
 expect 0 observe vmnumactl follow web observe
@@ -86,6 +102,7 @@ guest_pin web 1
 must_stay 0 3
 explain_says 'mode does not allow' || fail "it is not explained: $(vmnumactl explain web)"
 expect 4 'mode is off' vmnumactl rebalance web --to 1
+event_says refused 'mode is off' || fail 'no event says that the order was refused'
 
 note 'metadata'
 set_metadata "follow='observe'"

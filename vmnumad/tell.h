@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts what happens and what is decided into the daemon's history, in words for
+ * "vmnumactl events". Called where it happens; decides nothing.
+ */
+#ifndef TELL_H
+#define TELL_H
+
+#include <stdbool.h>
+
+#include "why.h"
+
+struct daemon;
+struct guest;
+struct job_entry;
+
+/* A guest is known by its name now, or is about to be forgotten. */
+void tell_guest(struct daemon *daemon, const struct guest *guest, bool is_here);
+
+/* libvirt is connected, or why not. */
+void tell_libvirt(struct daemon *daemon, bool is_up, const struct why *why);
+
+/* The configuration was read again; why not, or NULL. */
+void tell_config(struct daemon *daemon, const struct why *why);
+
+/* A job and the plan that it carries out; and its end. */
+void tell_start(struct daemon *daemon, const struct job_entry *entry);
+void tell_end(struct daemon *daemon, const struct job_entry *entry);
+
+/* What an administrator asked for ("rebalance") is refused. */
+void tell_refused(struct daemon *daemon, const struct guest *guest,
+		  const char *what, const char *reason);
+
+/* The tick's decisions: for each cell whose moves are put off, once for as long
+ * as the reason is the same one. Pauses of less than a minute do not count. */
+void tell_decisions(struct daemon *daemon);
+
+#endif
