@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Holds pages of a guest for long, from another process, as a device would that
- * has been given them: maps the memfd of a QEMU and registers 4 KiB pages of it
- * as fixed buffers of an io_uring. Such a page cannot be moved until this
+ * Holds pages for long, as a device would that has been given them: registers
+ * them as fixed buffers of an io_uring. Such a page cannot be moved until this
  * program ends. Run by scenarios of tests/lab.
  *
  *   hold PID COUNT
  *
- * Holds COUNT pages, spread evenly among those that the guest has used. Prints
- * the offset of each in the memfd, one a line and in decimal, when all are held,
- * and then waits to be killed. Exit status 1 with a sentence when that is not
- * possible.
+ * Maps the memfd of that QEMU and holds COUNT pages of it, spread evenly among
+ * those that the guest has used. Prints the offset of each in the memfd, one a
+ * line and in decimal, when all are held, and then waits to be killed.
+ *
+ *   hold --crumble MIB
+ *
+ * Takes so much memory of its own (of one node, by numactl), holds a page in
+ * each 256 KiB and gives the rest back: then that is free, but in no piece of
+ * 2 MiB, and cannot be compacted. Prints "crumbled" and waits to be killed.
+ *
+ * Exit status 1 with a sentence when that is not possible.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,9 +32,10 @@
 
 #include <linux/io_uring.h>
 
-#define PAGE_BYTES 4096ull
-#define BIG_BYTES  (64ull << 20)
-#define MAX_PAGES  64
+#define PAGE_BYTES  4096ull
+#define BIG_BYTES   (64ull << 20)
+#define MAX_PAGES   16384 /* io_uring's own limit */
+#define CRUMB_BYTES (256ull << 10)
 
 /* The guest's memory, mapped here too. */
 struct memory {
@@ -130,24 +137,51 @@ static void hold_pages(const struct iovec *pages, unsigned int n)
 		die("io_uring_register", errno);
 }
 
-int main(int argc, char **argv)
+static void hold_guest_pages(const char *pid, unsigned int n)
 {
-	struct iovec pages[MAX_PAGES];
-	struct memory memory;
-	int n = argc == 3 ? atoi(argv[2]) : 0;
-	int i;
+	static struct iovec pages[MAX_PAGES];
+	struct memory memory = map_memory(pid);
 
-	if (n < 1 || n > MAX_PAGES) {
-		fprintf(stderr, "usage: hold PID COUNT\n");
-		return 2;
-	}
-	memory = map_memory(argv[1]);
-	choose_pages(&memory, pages, (unsigned long long)n);
-	hold_pages(pages, (unsigned int)n);
-	for (i = 0; i < n; i++)
+	choose_pages(&memory, pages, n);
+	hold_pages(pages, n);
+	for (unsigned int i = 0; i < n; i++)
 		printf("%llu\n",
 		       (unsigned long long)((char *)pages[i].iov_base -
 					    memory.at));
+}
+
+static void crumble(unsigned long long size_bytes)
+{
+	static struct iovec pages[MAX_PAGES];
+	unsigned int n = (unsigned int)(size_bytes / CRUMB_BYTES);
+	char *at = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED || madvise(at, size_bytes, MADV_NOHUGEPAGE))
+		die("memory", errno);
+	memset(at, 1, size_bytes);
+	for (unsigned int i = 0; i < n; i++)
+		pages[i] = (struct iovec) { at + i * CRUMB_BYTES, PAGE_BYTES };
+	hold_pages(pages, n);
+	for (unsigned int i = 0; i < n; i++)
+		if (madvise(at + i * CRUMB_BYTES + PAGE_BYTES,
+			    CRUMB_BYTES - PAGE_BYTES, MADV_DONTNEED))
+			die("madvise", errno);
+	printf("crumbled\n");
+}
+
+int main(int argc, char **argv)
+{
+	int n = argc == 3 ? atoi(argv[2]) : 0;
+
+	if (n < 1 || n > (int)(MAX_PAGES * CRUMB_BYTES >> 20)) {
+		fprintf(stderr, "usage: hold PID COUNT | --crumble MIB\n");
+		return 2;
+	}
+	if (strcmp(argv[1], "--crumble") == 0)
+		crumble((unsigned long long)n << 20);
+	else
+		hold_guest_pages(argv[1], (unsigned int)n);
 	fflush(stdout);
 	for (;;)
 		pause();

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lab: --nodes 2 --kernel 6.12
+#
+# The target has room enough, but in small pieces that cannot be compacted. A huge
+# page that were moved there would be split for good, so it stays and the receipt
+# says why; small pages go. Once there are free blocks again the rest follows, and
+# the guest has as many huge pages as before.
+
+set -eu
+
+# shellcheck source=../lib.sh
+. "$LAB_DIR/lib.sh"
+
+# Free blocks of 2 MiB and more on node 1, in blocks of 2 MiB.
+free_blocks() {
+	awk '$2 == "1," && $4 != "DMA" { n += $(NF - 1) + 2 * $NF } END { print n + 0 }' /proc/buddyinfo
+}
+
+has_blocks_for_all() {
+	[ $(($(free_blocks) * 2048)) -ge $((huge * 2)) ]
+}
+
+huge_kib() {
+	awk '/^AnonHugePages:/ { print $2 }' "/proc/$(guest_pid guest)/smaps_rollup"
+}
+
+start_libvirtd
+set_thp always
+small_guest guest mem=512 probe='probe.busy=20 probe.pages=60000'
+guests_start guest
+start_vmnumad_with <<-END
+	[move]
+	room_wait_s = 2
+END
+wait_vmnumad_knows guest
+probe_wait_lines guest 8 # by then it has what it needs
+huge=$(huge_kib)
+[ "$huge" -ge 196608 ] || fail "the guest has only $huge KiB of huge pages"
+
+note 'the target crumbles'
+echo 3 >/proc/sys/vm/drop_caches # compaction would move them into the gaps
+numactl --membind=1 "$LAB_GUEST_DIR/hold" --crumble $(($(node_free_mib 1) - 80)) >"$LAB_OUT/crumbs" &
+crumbs=$!
+wait_until 120 test -s "$LAB_OUT/crumbs" || fail 'the target does not crumble'
+blocks=$(free_blocks)
+note "node 1: $(node_free_mib 1) MiB free, $blocks blocks of 2 MiB"
+[ "$(node_free_mib 1)" -ge 600 ] || fail 'the target has no room'
+[ $((blocks * 2048)) -le $((huge / 2)) ] || fail "the target has blocks for most of the guest's $huge KiB"
+
+note 'huge pages stay, small ones go'
+splits=$(vmstat_count thp_migration_split)
+status=0
+vmnumactl --json rebalance guest --to 1 --hurry >"$LAB_OUT/job.json" || status=$?
+[ "$status" = 3 ] || fail "status $status: $(cat "$LAB_OUT/job.json")"
+job=$(json .job <"$LAB_OUT/job.json")
+vmnumactl job "$job" || true
+job_must_add_up "$job"
+[ "$(job_says "$job" '[.residue[] | select(.class != "absent" and .bytes > 0) | .class] | join(" ")')" = nomem ] ||
+	fail "other residue than nomem: $(job_says "$job" '.residue | tostring')"
+[ "$(($(vmstat_count thp_migration_split) - splits))" = 0 ] || fail 'huge pages were split'
+[ "$(huge_kib)" = "$huge" ] || fail "huge pages: $huge KiB before, $(huge_kib) KiB now"
+[ "$(job_says "$job" .bytes_moved)" -gt 0 ] || fail 'nothing was moved'
+probe_must_be_right guest
+
+note 'the target has blocks again'
+kill "$crumbs"
+wait "$crumbs" || true
+wait_until 60 has_blocks_for_all || fail "the target has only $(free_blocks) blocks"
+expect 0 '"done"' vmnumactl --json rebalance guest --to 1 --hurry
+guest_is_on guest 1 || fail "only $(guest_share guest 1) % are on node 1"
+[ "$(huge_kib)" -ge "$huge" ] || fail "huge pages: $huge KiB before, $(huge_kib) KiB now"
+probe_must_be_right guest
+stop_vmnumad
