@@ -87,6 +87,16 @@ draw() {
 	rm -r "$work"
 }
 
+# Guests that the emulator lost, by what moved them.
+say_fallen() {
+	local lost
+	lost=$(cat "$out"/raw/*/moves/fallen 2>/dev/null | sort | uniq -c |
+		awk '{ printf "%s%s %d", sep, $2, $1; sep = ", " }')
+	if [ -n "$lost" ]; then
+		printf '\nGuests lost to the emulator, their runs taken again: %s.\n' "$lost"
+	fi
+}
+
 picture_of() {
 	if [ -e "$out/$1.png" ]; then
 		printf '\n![%s](%s.png)\n' "$2" "$1"
@@ -103,6 +113,7 @@ by \(if .accel == "tcg" then "software emulation" else "KVM" end). Its guests ar
 	cat "$here/method.md"
 	printf '\n## Moving a running guest\n\n'
 	jq -r -f "$here/tables.jq" "$out/bench.json"
+	say_fallen
 	picture_of moves-thp 'the guest during a move'
 	picture_of follows-thp 'the guest after a pin'
 }
