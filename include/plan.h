@@ -103,8 +103,9 @@ struct outcome {
 	uint64_t end_ns; /* CLOCK_MONOTONIC of its end */
 	uint64_t moved_bytes; /* moved in all */
 	bool is_cancelled; /* ended by somebody's wish */
-	bool is_superseded; /* ended to make way for a newer plan: its bytes
-			     * count, and nothing is concluded from it */
+	bool is_superseded; /* ended to make way for a newer plan: what it did
+			     * move counts, as bytes and as a reversal, but it
+			     * is not futile */
 };
 
 #endif

@@ -102,11 +102,14 @@ void budget_cool(const struct policy_config *cfg, struct policy_cell *pc,
 	bool is_recent = pc->last_to.bits &&
 			 end_ns - pc->last_end_ns < 2 * cfg->cooldown_max_ns;
 	uint64_t cool_ns = cfg->cooldown_ns;
+	bool is_reversal = is_recent && (to.bits & pc->last_from.bits) &&
+			   (from.bits & pc->last_to.bits);
 
-	pc->is_back = is_recent && (to.bits & pc->last_from.bits) &&
-		      (from.bits & pc->last_to.bits);
+	/* going on with a return is no second one, and still a return */
+	pc->is_back = is_reversal || (is_recent && pc->is_back &&
+				      (pc->last_to.bits & ~to.bits) == 0);
 	pc->is_futile = is_futile;
-	if (pc->is_back || pc->is_futile)
+	if (is_reversal || is_futile)
 		pc->strikes++;
 	else if (!is_recent)
 		pc->strikes = 0;

@@ -190,10 +190,11 @@ void policy_outcome(const struct policy_config *cfg, struct policy_guest *g,
 		return;
 	for (size_t i = 0; i < outcome->n_moves; i++)
 		planned_bytes += outcome->moves[i].bytes;
-	is_futile = outcome->is_cancelled ||
-		    outcome->moved_bytes < planned_bytes / 10;
+	is_futile = !outcome->is_superseded &&
+		    (outcome->is_cancelled ||
+		     outcome->moved_bytes < planned_bytes / 10);
 	budget_charge(g, outcome->end_ns, outcome->moved_bytes);
-	if (outcome->is_superseded)
+	if (outcome->is_superseded && outcome->moved_bytes == 0)
 		return;
 	for (size_t c = 0; c < g->n_cells; c++) {
 		struct node_mask from = { 0 }, to = { 0 };

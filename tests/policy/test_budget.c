@@ -151,6 +151,52 @@ START_TEST(a_futile_job_is_not_repeated_at_once)
 }
 END_TEST
 
+/* A job that has moved a part and makes way for a newer plan. */
+static void supersede(struct world *w, int from, int to, uint64_t moved_bytes)
+{
+	struct plan_move move = {
+		.from = from,
+		.to = to,
+		.bytes = 4 * GIB,
+		.reason = REASON_AFFINITY,
+	};
+	struct outcome out = {
+		.moves = &move,
+		.n_moves = 1,
+		.end_ns = w->s.now_ns,
+		.moved_bytes = moved_bytes,
+		.is_cancelled = true,
+		.is_superseded = true,
+	};
+
+	policy_outcome(&w->cfg, &w->guests[0].memory, &out);
+}
+
+START_TEST(superseded_jobs_count_as_reversals_too)
+{
+	struct world *w = world_create(2, 64 * GIB, 1, 1, 1);
+	struct policy_cell *pc = &w->guests[0].memory.cells[0];
+	struct node_mask n0 = node_mask_of(0), n1 = node_mask_of(1);
+
+	world_put(w, 0, 0, 0, 4 * GIB);
+	world_ticks(w, 1, SEC);
+	supersede(w, 0, 1, 0);
+	supersede(w, 1, 0, 0); /* nothing was moved, nothing is concluded */
+	ck_assert(!budget_is_cooling(pc, n1, true, w->s.now_ns));
+	supersede(w, 0, 1, GIB / 8);
+	ck_assert(!budget_is_cooling(pc, n0, true, w->s.now_ns));
+	supersede(w, 1, 0, GIB / 8);
+	ck_assert(budget_is_cooling(pc, n1, true, w->s.now_ns));
+	ck_assert_uint_eq(pc->strikes, 1);
+	/* going on with the return: no second strike, and still a return */
+	supersede(w, 1, 0, GIB / 8);
+	ck_assert(!budget_is_cooling(pc, n0, true, w->s.now_ns));
+	ck_assert(budget_is_cooling(pc, n1, true, w->s.now_ns));
+	ck_assert_uint_eq(pc->strikes, 1);
+	world_destroy(w);
+}
+END_TEST
+
 START_TEST(what_an_administrator_asked_for_is_not_charged)
 {
 	struct world *w = world_create(2, 64 * GIB, 1, 1, 1);
@@ -247,6 +293,7 @@ int main(void)
 		cooldown_doubles_with_each_reversal_up_to_an_hour,
 		cooldown_holds_back_drift_and_reversals_not_the_rest,
 		a_futile_job_is_not_repeated_at_once,
+		superseded_jobs_count_as_reversals_too,
 		what_an_administrator_asked_for_is_not_charged,
 		the_price_follows_size_rate_activity_and_distance,
 		big_pages_stall_longer_and_no_moves_cost_nothing,
