@@ -127,7 +127,10 @@ static void tick_guest(const struct policy_config *cfg,
 	bool is_gap = false;
 
 	assert(guest->memory);
-	guest->memory->planned_bytes = 0;
+	/* what a job at work was planned to move is not charged before its end,
+	 * and is no less spent: of the host's bytes, others may not have it */
+	if (!(guest->gates & GATE_MOVING))
+		guest->memory->planned_bytes = 0;
 	if (guest->mode != MODE_OFF)
 		is_gap = !affinity_sample(cfg, s, guest);
 	for (size_t c = 0; c < guest->n_cells; c++) {

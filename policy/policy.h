@@ -97,7 +97,8 @@ struct policy_guest {
 	uint64_t sampled_ns; /* the last tick */
 	uint64_t slot; /* number of the newest slot charged */
 	uint64_t slot_bytes[POLICY_SLOTS]; /* moved, by slot modulo length */
-	uint64_t planned_bytes; /* planned in the tick under way */
+	uint64_t planned_bytes; /* planned in the tick under way, or for the
+				 * job at work */
 };
 
 /* Begin remembering a guest. storage (n_vcpus long, owned by the caller) must

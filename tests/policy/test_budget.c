@@ -83,6 +83,24 @@ START_TEST(the_host_budget_is_shared_by_all_guests)
 }
 END_TEST
 
+START_TEST(the_host_budget_counts_jobs_at_work)
+{
+	struct world *w = world_create(2, 64 * GIB, 2, 1, 1);
+
+	w->cfg.host_bytes_per_hour = 5 * GIB;
+	world_put(w, 0, 0, 0, 4 * GIB);
+	world_put(w, 1, 0, 0, 4 * GIB);
+	world_pin_all(w, 0, node_mask_of(1));
+	world_ticks(w, 1, SEC);
+	ck_assert_uint_eq(world_planned(w, 0, 1), 4 * GIB);
+	w->views[0].gates = GATE_MOVING;
+	world_pin_all(w, 1, node_mask_of(1));
+	world_ticks(w, 1, SEC);
+	ck_assert_uint_eq(world_planned(w, 1, 1), GIB);
+	world_destroy(w);
+}
+END_TEST
+
 START_TEST(cooldown_doubles_with_each_reversal_up_to_an_hour)
 {
 	static const unsigned int want_s[] = { 60,  120,  240,  480,
@@ -290,6 +308,7 @@ int main(void)
 		bytes_count_for_an_hour_and_are_free_again_after,
 		the_budget_says_when_it_is_free_again,
 		the_host_budget_is_shared_by_all_guests,
+		the_host_budget_counts_jobs_at_work,
 		cooldown_doubles_with_each_reversal_up_to_an_hour,
 		cooldown_holds_back_drift_and_reversals_not_the_rest,
 		a_futile_job_is_not_repeated_at_once,
