@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The properties that hold in every scenario at every second. Called by
- * host.c when jobs begin and end; script.c says here what it expected in vain.
+ * host.c when jobs begin and move; script.c says here what it expected in vain.
  */
 #include <stdarg.h>
 #include <string.h>
 
 #include "sim.h"
+
+/* A plan that has moved nothing is not made again before this. */
+#define AGAIN_S 60
 
 void check_failed(struct sim *sim, size_t guest, const char *format, ...)
 {
@@ -14,80 +17,126 @@ void check_failed(struct sim *sim, size_t guest, const char *format, ...)
 
 	sim->is_failed = true;
 	fprintf(stderr, "%s: second %llu: guest %zu: ", sim->name,
-		(unsigned long long)((sim->w->s.now_ns - sim->begin_ns) / SEC),
-		guest);
+		(unsigned long long)sim->lived_s, guest);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
 }
 
-static void check_home(struct sim *sim, size_t guest)
+/* True when each vCPU of the cell is bound to the node. */
+static bool is_bound(const struct snap_guest *view, int cell, int node)
 {
-	const struct sim_guest *g = &sim->guests[guest];
+	size_t n = 0;
 
-	for (size_t i = 0; i < g->n_moves; i++) {
-		const struct decision *d =
-			world_decision(sim->w, guest, g->moves[i].cell);
-
-		if (!d->with_shares && d->home.weight[g->moves[i].from])
-			check_failed(sim, guest, "moved from home node %d",
-				     g->moves[i].from);
+	for (size_t v = 0; v < view->n_vcpus; v++) {
+		if (view->vcpus[v].cell != cell)
+			continue;
+		if (view->vcpus[v].allowed.bits != node_mask_of(node).bits)
+			return false;
+		n++;
 	}
+	return n > 0;
+}
+
+static void check_move(struct sim *sim, const struct plan_move *m)
+{
+	const struct decision *d = world_decision(sim->w, m->guest, m->cell);
+	const struct sim_guest *g = &sim->guests[m->guest];
+
+	if (is_bound(&sim->w->views[m->guest], m->cell, m->from) &&
+	    sim->w->s.nodes[m->from].has_memory)
+		check_failed(sim, m->guest, "moved from node %d of its vCPUs",
+			     m->from);
+	if (!d->with_shares && d->home.weight[m->from])
+		check_failed(sim, m->guest, "moved from home node %d", m->from);
+	if (g->seen_events != g->events)
+		return;
+	for (size_t i = 0; i < g->n_moves; i++)
+		if (g->moves[i].cell == m->cell && g->moves[i].to == m->from &&
+		    g->moves[i].from == m->to)
+			check_failed(sim, m->guest,
+				     "swings between nodes %d and %d", m->from,
+				     m->to);
+}
+
+static bool is_same_state(const struct sim_guest *g,
+			  const struct snap_guest *view)
+{
+	for (size_t c = 0; c < view->n_cells; c++)
+		if (memcmp(g->state[c], view->cells[c].node_bytes,
+			   sizeof(g->state[c])) != 0)
+			return false;
+	return true;
 }
 
 void check_start(struct sim *sim, size_t guest)
 {
 	struct sim_guest *g = &sim->guests[guest];
 	const struct snap_guest *view = &sim->w->views[guest];
-	bool is_same = g->has_state && g->seen_events == g->events;
+	const struct plan *plan = &sim->w->plan;
 
-	check_home(sim, guest);
+	if (world_planned(sim->w, guest, NODE_NONE) == 0)
+		return;
+	for (size_t i = 0; i < plan->n_moves; i++)
+		if (plan->moves[i].guest == guest)
+			check_move(sim, &plan->moves[i]);
 	if (view->gates)
 		check_failed(sim, guest, "planned though a gate is closed");
 	if (view->mode == MODE_OBSERVE || view->mode == MODE_OFF)
 		check_failed(sim, guest, "planned against its mode");
-	for (size_t c = 0; c < view->n_cells; c++) {
-		is_same = is_same &&
-			  !memcmp(g->state[c], view->cells[c].node_bytes,
-				  sizeof(g->state[c]));
+	if (g->n_moves && g->seen_events == g->events &&
+	    sim->lived_s - g->job_end_s < AGAIN_S && is_same_state(g, view))
+		check_failed(sim, guest, "planned twice for the same state");
+	for (size_t c = 0; c < view->n_cells; c++)
 		memcpy(g->state[c], view->cells[c].node_bytes,
 		       sizeof(g->state[c]));
-	}
-	if (is_same)
-		check_failed(sim, guest, "planned twice for the same state");
-	g->has_state = true;
 	g->seen_events = g->events;
 }
 
-void check_moved(struct sim *sim, size_t guest, uint64_t bytes)
+static void hour_add(const struct sim *sim, struct sim_hour *hour,
+		     uint64_t bytes)
 {
-	struct sim_guest *g = &sim->guests[guest];
-	uint64_t limit_bytes =
-		sim->ram_per_hour * sim->w->views[guest].ram_bytes;
-
-	g->second_bytes[sim->w->s.now_ns / SEC % SIM_HOUR_S] += bytes;
-	g->hour_bytes += bytes;
-	g->moved_bytes += bytes;
-	if (g->hour_bytes > limit_bytes)
-		check_failed(sim, guest, "%llu MiB moved within an hour",
-			     (unsigned long long)(g->hour_bytes / MIB));
-	for (size_t i = 0; i < g->n_moves; i++) {
-		const struct snap_node *n = &sim->w->s.nodes[g->moves[i].to];
-
-		if (n->free_bytes < n->reserve_bytes)
-			check_failed(sim, guest, "reserve of node %d is broken",
-				     g->moves[i].to);
-	}
+	hour->second_bytes[sim->lived_s % SIM_HOUR_S] += bytes;
+	hour->sum_bytes += bytes;
 }
 
+void check_moved(struct sim *sim, size_t guest, const struct plan_move *move,
+		 uint64_t bytes)
+{
+	struct sim_guest *g = &sim->guests[guest];
+	const struct snap_node *to = &sim->w->s.nodes[move->to];
+	uint64_t ram_bytes = sim->w->views[guest].ram_bytes;
+	uint64_t host_bytes = sim->w->cfg.host_bytes_per_hour;
+
+	g->moved_bytes += bytes;
+	if (bytes && to->free_bytes < to->reserve_bytes)
+		check_failed(sim, guest, "reserve of node %d is broken",
+			     move->to);
+	if (move->reason == REASON_REQUEST)
+		return;
+	hour_add(sim, &g->hour, bytes);
+	hour_add(sim, &sim->hour, bytes);
+	if (bytes && g->hour.sum_bytes > sim->ram_per_hour * ram_bytes)
+		check_failed(sim, guest, "%llu MiB moved within an hour",
+			     (unsigned long long)(g->hour.sum_bytes / MIB));
+	if (host_bytes && sim->hour.sum_bytes > host_bytes)
+		check_failed(sim, guest, "all guests: %llu MiB within an hour",
+			     (unsigned long long)(sim->hour.sum_bytes / MIB));
+}
+
+static void hour_forget(const struct sim *sim, struct sim_hour *hour)
+{
+	uint64_t *bytes = &hour->second_bytes[sim->lived_s % SIM_HOUR_S];
+
+	hour->sum_bytes -= *bytes;
+	*bytes = 0;
+}
+
+/* Before anything moves in it. */
 void check_second(struct sim *sim)
 {
-	for (size_t i = 0; i < sim->w->s.n_guests; i++) {
-		struct sim_guest *g = &sim->guests[i];
-		size_t slot = sim->w->s.now_ns / SEC % SIM_HOUR_S;
-
-		g->hour_bytes -= g->second_bytes[slot];
-		g->second_bytes[slot] = 0;
-	}
+	hour_forget(sim, &sim->hour);
+	for (size_t i = 0; i < sim->w->s.n_guests; i++)
+		hour_forget(sim, &sim->guests[i].hour);
 }

@@ -15,7 +15,7 @@
 static int run(const char *path, char **ret_log)
 {
 	struct sim sim = { .name = path,
-			   .rate_bytes_per_s = 500 * MIB,
+			   .rate_bytes = 500 * MIB,
 			   .ram_per_hour = 2 };
 	FILE *file = fopen(path, "r");
 	size_t size;
