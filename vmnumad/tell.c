@@ -157,14 +157,11 @@ void tell_end(struct daemon *daemon, const struct job_entry *entry)
 {
 	const struct receipt *r = &entry->receipt;
 	struct happening h = happening_of_job(HAPPENING_END, entry);
-	uint64_t took_ns = 0;
 
-	/* one that ended before its first step has never started */
-	if (r->started_ns)
-		took_ns = r->ended_ns - r->started_ns;
 	say(&h, "job %" PRIu64 " ended (%s): moved %s of %s in %.1f s",
 	    entry->id, job_result_text(r->result), size_text(r->moved_bytes).s,
-	    size_text(r->planned_bytes).s, (double)took_ns / NS_PER_S);
+	    size_text(r->planned_bytes).s,
+	    (double)(r->ended_ns - r->started_ns) / NS_PER_S);
 	if (*r->why.text)
 		h.reason = r->why;
 	history_add(daemon->history, &h);

@@ -262,22 +262,6 @@ START_TEST(job_is_told_as_its_plan_its_start_and_its_end)
 }
 END_TEST
 
-/* Cancelled before its first step, with the clock of a host that is long up. */
-START_TEST(job_that_never_started_took_no_time)
-{
-	struct scene *scene = scene_create();
-	struct job_entry entry = { .id = 8, .guest_name = (char *)"web" };
-	char all[4096] = "";
-
-	entry.receipt.result = JOB_CANCELLED;
-	entry.receipt.ended_ns = 1000000 * NS_PER_S;
-	tell_end(&scene->daemon, &entry);
-	history_each(scene->daemon.history, append, all);
-	ck_assert_ptr_nonnull(strstr(all, " in 0.0 s: "));
-	scene_destroy(scene);
-}
-END_TEST
-
 START_TEST(moves_that_do_not_fit_are_left_out_whole)
 {
 	struct scene *scene = scene_create();
@@ -328,7 +312,6 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests,
 		       cells_beyond_those_that_policy_knows_are_not_told);
 	tcase_add_test(tests, job_is_told_as_its_plan_its_start_and_its_end);
-	tcase_add_test(tests, job_that_never_started_took_no_time);
 	tcase_add_test(tests, moves_that_do_not_fit_are_left_out_whole);
 	tcase_add_test(tests, world_is_told_with_what_is_wrong);
 }

@@ -71,6 +71,8 @@ START_TEST(cancelled_before_it_began_all_is_untried)
 	scene_check_residue(s, RESIDUE_UNTRIED, 130 * MIB, RESIDUE_COUNT);
 	job_cancel(s->job, "too late");
 	ck_assert_int_eq(scene_step(s, 0), JOB_ENDED);
+	ck_assert_uint_gt(s->receipt.ended_ns, 0);
+	ck_assert_uint_eq(s->receipt.started_ns, s->receipt.ended_ns);
 	scene_check_residue(s, RESIDUE_UNTRIED, 130 * MIB, RESIDUE_COUNT);
 	scene_destroy(s);
 }

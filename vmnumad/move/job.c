@@ -193,6 +193,8 @@ static enum job_turn end(struct job *job, enum job_result result,
 	receipt->result = result;
 	receipt->phase = PHASE_ENDED;
 	receipt->ended_ns = now_ns;
+	if (receipt->started_ns == 0) /* it took no time */
+		receipt->started_ns = now_ns;
 	if (job->has_scan)
 		scan_finish(&job->scan);
 	job->has_scan = false;

@@ -76,7 +76,8 @@ struct receipt {
 	enum job_result result; /* JOB_RUNNING until the end */
 	enum job_phase phase; /* what it does now */
 	struct why why; /* reason of refused, cancelled or failed */
-	uint64_t started_ns; /* first step, CLOCK_MONOTONIC */
+	uint64_t started_ns; /* first step, CLOCK_MONOTONIC; 0 not yet; the end
+			      * of a job that ended without one */
 	uint64_t ended_ns; /* end, 0 while it runs */
 	uint64_t seen_ns; /* the newest step */
 	uint64_t first_call_ns; /* time of the first moving call, 0 none */
