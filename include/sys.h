@@ -40,6 +40,16 @@ struct backing {
 	uint64_t page_bytes; /* 4 KiB, or the hugetlb page size */
 };
 
+/* Which of the CPUs that the process may use a thread runs on. */
+struct seat {
+	enum {
+		SEAT_ANY, /* all of them */
+		SEAT_ON_NODE, /* those of node */
+		SEAT_OFF_NODE, /* all others */
+	} where;
+	int node;
+};
+
 struct sys_ops {
 	/* The whole of a /proc or /sys file, NUL terminated. *ret_len is
 	 * without the NUL. -E2BIG when it does not fit size - 1 bytes. */
@@ -119,9 +129,9 @@ struct sys_ops {
 	int (*collapse)(void *self, int pidfd, struct hva start,
 			uint64_t size_bytes);
 
-	/* Run the calling thread on the CPUs of node from now on;
-	 * NODE_NONE: anywhere. Best effort. */
-	int (*run_on_node)(void *self, int node);
+	/* Run the calling thread there from now on. -ENODEV: the process may
+	 * use no such CPU. */
+	int (*sit)(void *self, struct seat seat);
 
 	/* CLOCK_MONOTONIC. */
 	uint64_t (*now_ns)(void *self);

@@ -358,13 +358,21 @@ static int move_all(struct move *m)
 	return flush(m, current, start, i);
 }
 
+static void note_seat(struct fake_books *books, int to)
+{
+	if (books->seat.where == SEAT_ON_NODE && books->seat.node == to)
+		books->seated_calls++;
+	if (books->seat.where == SEAT_OFF_NODE && books->seat.node == to)
+		books->away_calls++;
+}
+
 static int run_move(struct move *m)
 {
 	int ret;
 
 	m->fake->books.move_pages += m->n;
 	m->fake->books.move_all_calls += m->all;
-	m->fake->books.seated_calls += m->nodes[0] == m->fake->books.seat_node;
+	note_seat(&m->fake->books, m->nodes[0]);
 	m->fake->now_ns += m->n * m->fake->cost.address_ns;
 	ret = fake_check_process(m->process);
 	/* The kernel asks for the right before it looks at the process. */

@@ -34,7 +34,6 @@ struct fake_sys *fake_sys_create(enum fake_kernel kernel)
 	fake->has_pagemap_rights = true;
 	fake->has_sys_nice = true;
 	fake->own_mems.bits = UINT64_MAX;
-	fake->books.seat_node = NODE_NONE;
 	return fake;
 }
 
@@ -318,18 +317,19 @@ static int op_open_pagemap(void *self, pid_t pid, int *ret_fd)
 	return ret;
 }
 
-static int op_run_on_node(void *self, int node)
+static int op_sit(void *self, struct seat seat)
 {
 	struct fake_sys *fake = self;
 	int ret;
 
 	fake_lock(fake);
-	if (!fake_enter(fake, FAKE_RUN_ON_NODE, -1, &ret)) {
-		ret = node != NODE_NONE && fake->nodes[node].has_no_cpus
+	if (!fake_enter(fake, FAKE_SIT, -1, &ret)) {
+		ret = seat.where == SEAT_ON_NODE &&
+				      fake->nodes[seat.node].has_no_cpus
 			      ? -ENODEV
 			      : 0;
 		if (!ret)
-			fake->books.seat_node = node;
+			fake->books.seat = seat;
 	}
 	fake_unlock(fake);
 	return ret;
@@ -363,7 +363,7 @@ static const struct sys_ops fake_ops = {
 	.pagemap_read = fake_op_pagemap_read,
 	.page_flags = fake_op_page_flags,
 	.collapse = fake_op_collapse,
-	.run_on_node = op_run_on_node,
+	.sit = op_sit,
 	.now_ns = op_now_ns,
 };
 

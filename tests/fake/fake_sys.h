@@ -48,7 +48,7 @@ enum fake_op {
 	FAKE_PAGEMAP_READ,
 	FAKE_PAGE_FLAGS,
 	FAKE_COLLAPSE,
-	FAKE_RUN_ON_NODE,
+	FAKE_SIT,
 	FAKE_OPS, /* how many */
 };
 
@@ -108,9 +108,10 @@ struct fake_books {
 	uint64_t where_pages; /* addresses asked about */
 	uint64_t move_pages; /* addresses passed to pages_move */
 	uint64_t move_all_calls; /* pages_move calls with all */
-	int seat_node; /* what run_on_node said last that was obeyed; of all
-			* threads together, NODE_NONE at first */
-	uint64_t seated_calls; /* pages_move calls made from that node to it */
+	struct seat seat; /* what sit said last that was obeyed; of all
+			   * threads together, SEAT_ANY at first */
+	uint64_t seated_calls; /* pages_move calls made on their target */
+	uint64_t away_calls; /* pages_move calls made off their target */
 	uint64_t moved_folios; /* folios that changed their node */
 	uint64_t moved_bytes; /* bytes of those */
 	uint64_t failed_folios; /* failed migrations (each disturbs a guest) */

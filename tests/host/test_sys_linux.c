@@ -369,7 +369,12 @@ START_TEST(this_host_has_a_topology)
 }
 END_TEST
 
-START_TEST(thread_runs_on_a_node_only)
+static int sit_at(const struct sys *sys, int where, int node)
+{
+	return sys->ops->sit(sys->self, (struct seat) { where, node });
+}
+
+START_TEST(thread_runs_on_a_node_or_off_it)
 {
 	struct sys sys = sys_linux();
 	autofree struct topology *topo = xcalloc(1, sizeof(*topo));
@@ -377,11 +382,14 @@ START_TEST(thread_runs_on_a_node_only)
 
 	ck_assert_int_eq(topology_read(&sys, topo, NULL), 0);
 	node = topology_node_of_cpu(topo, sched_getcpu());
-	ck_assert_int_ne(sys.ops->run_on_node(sys.self, 63), 0);
-	if (sys.ops->run_on_node(sys.self, node) == 0)
+	ck_assert_int_ne(sit_at(&sys, SEAT_ON_NODE, 63), 0);
+	if (sit_at(&sys, SEAT_ON_NODE, node) == 0)
 		ck_assert_int_eq(topology_node_of_cpu(topo, sched_getcpu()),
 				 node);
-	ck_assert_int_eq(sys.ops->run_on_node(sys.self, NODE_NONE), 0);
+	if (sit_at(&sys, SEAT_OFF_NODE, node) == 0)
+		ck_assert_int_ne(topology_node_of_cpu(topo, sched_getcpu()),
+				 node);
+	ck_assert_int_eq(sit_at(&sys, SEAT_ANY, NODE_NONE), 0);
 }
 END_TEST
 
@@ -412,7 +420,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, scan_finds_the_pages_that_are_there);
 	tcase_add_test(tests, collapse_makes_a_huge_page_or_says_why_not);
 	tcase_add_test(tests, this_host_has_a_topology);
-	tcase_add_test(tests, thread_runs_on_a_node_only);
+	tcase_add_test(tests, thread_runs_on_a_node_or_off_it);
 	tcase_add_test(tests, clock_never_goes_back);
 }
 

@@ -147,7 +147,8 @@ static void use_all(struct sys sys)
 					     false, &status),
 			 0);
 	ck_assert_int_eq(status, 1);
-	ck_assert_int_eq(sys.ops->run_on_node(sys.self, 0), 0);
+	ck_assert_int_eq(
+		sys.ops->sit(sys.self, (struct seat) { .where = SEAT_ANY }), 0);
 	ck_assert_uint_gt(sys.ops->now_ns(sys.self), 0);
 	ck_assert_int_eq(sys.ops->write_file(sys.self,
 					     "/sys/fs/cgroup/cpuset.mems", "1"),

@@ -88,12 +88,14 @@ START_TEST(kicks_are_no_crowd)
 	feel_init(&feel, &sys, 42);
 	feel_begin_call(&feel, NS_PER_S);
 	feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS);
-	ck_assert(!feel_may_crowd(&feel)); /* there was no pause yet */
+	/* there was no pause yet */
+	ck_assert_int_eq(feel_seat(&feel, 1).where, SEAT_ANY);
 	feel_begin_call(&feel, 2 * NS_PER_S);
 	fake_file(fake, KICKS, "4000\n");
 	ck_assert_uint_ge(feel_end_call(&feel, 2 * NS_PER_S + 10 * NS_PER_MS),
 			  700);
-	ck_assert(feel_may_crowd(&feel));
+	ck_assert_int_eq(feel_seat(&feel, 1).where, SEAT_ON_NODE);
+	ck_assert_int_eq(feel_seat(&feel, 1).node, 1);
 	feel_finish(&feel);
 	fake_sys_destroy(fake);
 }

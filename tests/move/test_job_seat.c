@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * On which node the thread runs that makes a job's calls: on their target, until
- * the vCPUs are seen to wait for CPUs.
+ * On which CPUs the thread runs that makes a job's calls: on their target where
+ * vCPUs leave it time, on others once they are seen to wait for CPUs.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,13 +52,22 @@ static uint64_t moving_calls(struct scene *s)
 
 static uint64_t seat_calls(struct scene *s)
 {
-	return fake_books(s->fake).calls[FAKE_RUN_ON_NODE];
+	return fake_books(s->fake).calls[FAKE_SIT];
 }
 
 /* The first call of a job finds out how busy the guest is. */
 static uint64_t later_calls(struct scene *s)
 {
 	return moving_calls(s) - 1;
+}
+
+static void check_seat(struct scene *s, int where, int node)
+{
+	struct seat seat = fake_books(s->fake).seat;
+
+	ck_assert_int_eq(seat.where, where);
+	if (where != SEAT_ANY)
+		ck_assert_int_eq(seat.node, node);
 }
 
 static void check_moved(struct scene *s)
@@ -74,7 +83,7 @@ START_TEST(gentle_call_is_made_from_its_target_and_asks_once)
 
 	scene_move(s);
 	check_moved(s);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, 1);
+	check_seat(s, SEAT_ON_NODE, 1);
 	ck_assert_uint_eq(fake_books(s->fake).seated_calls, later_calls(s));
 	ck_assert_uint_eq(seat_calls(s), 1);
 	scene_destroy(s);
@@ -93,7 +102,7 @@ START_TEST(seat_follows_the_target)
 	s->spec.n_routes = 2;
 	scene_move(s);
 	ck_assert_int_eq(s->receipt.result, JOB_DONE);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, 2);
+	check_seat(s, SEAT_ON_NODE, 2);
 	ck_assert_uint_eq(fake_books(s->fake).seated_calls, later_calls(s));
 	ck_assert_uint_eq(seat_calls(s), 2);
 	scene_destroy(s);
@@ -110,15 +119,16 @@ static void wait_in_third_call(struct scene *s, enum fake_op op)
 	write_vcpus(s);
 }
 
-START_TEST(seat_is_given_up_for_good_when_a_vcpu_waits)
+START_TEST(node_is_left_for_good_when_a_vcpu_waits)
 {
 	struct scene *s = guest_create();
 
 	s->on_op = wait_in_third_call;
 	scene_move(s);
 	check_moved(s);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, NODE_NONE);
+	check_seat(s, SEAT_OFF_NODE, 1);
 	ck_assert_uint_eq(fake_books(s->fake).seated_calls, 2);
+	ck_assert_uint_eq(fake_books(s->fake).away_calls, moving_calls(s) - 3);
 	ck_assert_uint_eq(seat_calls(s), 2);
 	scene_destroy(s);
 }
@@ -158,7 +168,7 @@ START_TEST(busy_host_gets_no_seat)
 	s->on_op = wait_always;
 	scene_move(s);
 	check_moved(s);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, NODE_NONE);
+	check_seat(s, SEAT_ANY, 0);
 	ck_assert_uint_eq(fake_books(s->fake).seated_calls, 0);
 	scene_destroy(s);
 }
@@ -183,6 +193,29 @@ START_TEST(busy_guest_keeps_its_cpus)
 }
 END_TEST
 
+/* And in the third call one of them waits for half of it: the scheduler has left
+ * the mover beside them. */
+static void run_always_and_wait(struct scene *s, enum fake_op op)
+{
+	if (op == FAKE_PAGES_MOVE && moving_calls(s) == 3)
+		s->arg += 800000;
+	run_always(s, op);
+}
+
+START_TEST(mover_beside_a_busy_vcpu_goes_elsewhere)
+{
+	struct scene *s = guest_create();
+
+	s->on_op = run_always_and_wait;
+	scene_move(s);
+	check_moved(s);
+	check_seat(s, SEAT_OFF_NODE, 1);
+	ck_assert_uint_eq(fake_books(s->fake).away_calls, moving_calls(s) - 3);
+	ck_assert_uint_eq(seat_calls(s), 1);
+	scene_destroy(s);
+}
+END_TEST
+
 START_TEST(hurried_job_never_sits)
 {
 	struct scene *s = guest_create();
@@ -203,11 +236,11 @@ START_TEST(hurried_job_leaves_the_seat_of_another)
 	struct scene *s = guest_create();
 
 	scene_move(s);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, 1);
+	check_seat(s, SEAT_ON_NODE, 1);
 	scene_folio(s, 0)->node = 0;
 	s->spec.pace = pace_config_hurry();
 	scene_move(s);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, NODE_NONE);
+	check_seat(s, SEAT_ANY, 0);
 	ck_assert_uint_eq(seat_calls(s), 2);
 	scene_destroy(s);
 }
@@ -233,7 +266,7 @@ START_TEST(target_without_cpus_is_moved_to_from_anywhere)
 	s->nodes[1]->has_no_cpus = true;
 	scene_move(s);
 	check_moved(s);
-	ck_assert_int_eq(fake_books(s->fake).seat_node, NODE_NONE);
+	check_seat(s, SEAT_ANY, 0);
 	ck_assert_uint_eq(fake_books(s->fake).seated_calls, 0);
 	ck_assert_uint_eq(seat_calls(s), 2);
 	scene_destroy(s);
@@ -245,10 +278,11 @@ static void add_tests(TCase *tests)
 	const TTest *const all[] = {
 		gentle_call_is_made_from_its_target_and_asks_once,
 		seat_follows_the_target,
-		seat_is_given_up_for_good_when_a_vcpu_waits,
+		node_is_left_for_good_when_a_vcpu_waits,
 		next_job_sits_again,
 		busy_host_gets_no_seat,
 		busy_guest_keeps_its_cpus,
+		mover_beside_a_busy_vcpu_goes_elsewhere,
 		hurried_job_never_sits,
 		hurried_job_leaves_the_seat_of_another,
 		guest_whose_waits_are_unknown_gives_no_seat,

@@ -374,26 +374,37 @@ static int node_cpus(int node, struct cpu_bits *ret_cpus)
 	return err ? err : list_parse_cpus(text, ret_cpus, NULL);
 }
 
-/* sched_setaffinity(2) on the calling thread: no right. */
-static int linux_run_on_node(void *self, int node)
+/* The CPUs of cpus that the seat leaves. -ENODEV: none. */
+static int narrow(struct cpu_bits *cpus, struct seat seat)
 {
-	struct cpu_bits cpus, wanted;
+	struct cpu_bits of_node;
 	bool is_empty = true;
-	int err = own_cpus(&cpus);
+	int err;
 
+	if (seat.where == SEAT_ANY)
+		return 0;
+	err = node_cpus(seat.node, &of_node);
 	if (err)
 		return err;
-	if (node != NODE_NONE) {
-		err = node_cpus(node, &wanted);
-		if (err)
-			return err;
-		for (size_t i = 0; i < LIST_WORDS(CPUS_MAX); i++) {
-			cpus.words[i] &= wanted.words[i];
-			is_empty = is_empty && !cpus.words[i];
-		}
-		if (is_empty)
-			return -ENODEV;
+	for (size_t i = 0; i < LIST_WORDS(CPUS_MAX); i++) {
+		cpus->words[i] &= seat.where == SEAT_ON_NODE
+					  ? of_node.words[i]
+					  : ~of_node.words[i];
+		is_empty = is_empty && !cpus->words[i];
 	}
+	return is_empty ? -ENODEV : 0;
+}
+
+/* sched_setaffinity(2) on the calling thread: no right. */
+static int linux_sit(void *self, struct seat seat)
+{
+	struct cpu_bits cpus;
+	int err = own_cpus(&cpus);
+
+	if (!err)
+		err = narrow(&cpus, seat);
+	if (err)
+		return err;
 	if (sched_setaffinity(0, sizeof(cpus), (const cpu_set_t *)&cpus) < 0)
 		return -errno;
 	return 0;
@@ -425,7 +436,7 @@ static const struct sys_ops linux_ops = {
 	.pagemap_read = linux_pagemap_read,
 	.page_flags = linux_page_flags,
 	.collapse = linux_collapse,
-	.run_on_node = linux_run_on_node,
+	.sit = linux_sit,
 	.now_ns = linux_now_ns,
 };
 

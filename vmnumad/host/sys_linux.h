@@ -3,9 +3,9 @@
  * The real host behind sys.h: every system call and file open that looks at or
  * touches a guest's process. It has no state; main() makes the one door.
  *
- * run_on_node() narrows the calling thread within the CPUs of the main thread,
- * and NODE_NONE goes back to those: an administrator's CPUAffinity= holds, and
- * the main thread must not call it.
+ * sit() narrows the calling thread within the CPUs of the main thread, and
+ * SEAT_ANY goes back to those: an administrator's CPUAffinity= holds, and the
+ * main thread must not call it.
  */
 #ifndef HOST_SYS_LINUX_H
 #define HOST_SYS_LINUX_H

@@ -132,11 +132,11 @@ static int pass_collapse(void *self, int pidfd, struct hva start,
 	return in->ops->collapse(in->self, pidfd, start, size_bytes);
 }
 
-static int pass_run_on_node(void *self, int node)
+static int pass_sit(void *self, struct seat seat)
 {
 	const struct sys *in = inner_of(self);
 
-	return in->ops->run_on_node(in->self, node);
+	return in->ops->sit(in->self, seat);
 }
 
 static uint64_t pass_now_ns(void *self)
@@ -165,7 +165,7 @@ struct sys_ops sys_pass_ops(void)
 		.pagemap_read = pass_pagemap_read,
 		.page_flags = pass_page_flags,
 		.collapse = pass_collapse,
-		.run_on_node = pass_run_on_node,
+		.sit = pass_sit,
 		.now_ns = pass_now_ns,
 	};
 }

@@ -14,7 +14,7 @@
 
 void call_init(struct call *call)
 {
-	*call = (struct call) { .to = NODE_NONE, .seat_node = NODE_NONE };
+	*call = (struct call) { .to = NODE_NONE };
 	call->folios = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->folios));
 	call->verdicts = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->verdicts));
 	call->pages = xcalloc(CALL_FOLIOS_MAX, sizeof(*call->pages));
@@ -29,7 +29,7 @@ void call_finish(struct call *call)
 	free(call->pages);
 	free(call->nodes);
 	free(call->status);
-	*call = (struct call) { .to = NODE_NONE, .seat_node = NODE_NONE };
+	*call = (struct call) { .to = NODE_NONE };
 }
 
 void call_reset(struct call *call, const struct region *region, int to,
@@ -42,15 +42,18 @@ void call_reset(struct call *call, const struct region *region, int to,
 	call->all = all;
 }
 
-void call_sit(struct call *call, const struct sys *sys, int node)
+void call_sit(struct call *call, const struct sys *sys, struct seat seat)
 {
-	if (call->seat_node == node)
+	const struct seat any = { .where = SEAT_ANY };
+
+	if (call->seat.where == seat.where &&
+	    (seat.where == SEAT_ANY || call->seat.node == seat.node))
 		return;
 	/* After a refusal the thread still has the seat before. That it was
 	 * refused is remembered too: the next call need not ask again. */
-	if (sys->ops->run_on_node(sys->self, node) < 0 && node != NODE_NONE)
-		sys->ops->run_on_node(sys->self, NODE_NONE);
-	call->seat_node = node;
+	if (sys->ops->sit(sys->self, seat) < 0 && seat.where != SEAT_ANY)
+		sys->ops->sit(sys->self, any);
+	call->seat = seat;
 }
 
 bool call_add(struct call *call, const struct folio *folio)

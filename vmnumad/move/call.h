@@ -27,7 +27,7 @@ struct call {
 	const struct region *region; /* all of them lie in it, borrowed */
 	int to; /* target node of all of them */
 	bool all; /* MPOL_MF_MOVE_ALL */
-	int seat_node; /* whose CPUs its thread asked for last; NODE_NONE: any */
+	struct seat seat; /* what its thread asked for last */
 
 	enum verdict *verdicts; /* owned, CALL_FOLIOS_MAX: the answers */
 	enum call_verdict verdict; /* of the call as a whole */
@@ -50,11 +50,11 @@ void call_reset(struct call *call, const struct region *region, int to,
 		bool all);
 
 /*
- * Let the calling thread, which owns the call, run on the CPUs of node from now
- * on; NODE_NONE, or a node that has none: on any. Asks the host only when it
- * was asked for something else last.
+ * Let the calling thread, which owns the call, run there from now on, or on any
+ * CPU where that leaves none. Asks the host only when it was asked for something
+ * else last.
  */
-void call_sit(struct call *call, const struct sys *sys, int node);
+void call_sit(struct call *call, const struct sys *sys, struct seat seat);
 
 /* False when the call is full. */
 bool call_add(struct call *call, const struct folio *folio);

@@ -159,7 +159,7 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns)
 	if (is_first)
 		return;
 	if (!feel->has_calm)
-		calm->ran = now.ran;
+		*calm = now;
 	feel->has_calm = true;
 	calm->ran += SMOOTHING * (now.ran - calm->ran);
 	calm->waited += SMOOTHING * (now.waited - calm->waited);
@@ -176,7 +176,7 @@ unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
 	now = read_shares(feel, now_ns);
 	waited = now.waited - feel->calm.waited;
 	lost = waited + now.kicked - feel->calm.kicked;
-	if (waited * (double)feel->n > CROWDED)
+	if (feel->has_calm && waited * (double)feel->n > CROWDED)
 		feel->is_crowded = true;
 	if (lost < 0)
 		return 0;
@@ -185,8 +185,18 @@ unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
 
 /* No vCPU that has run never waited: no delay at all means that the kernel does
  * not count it. */
-bool feel_may_crowd(const struct feel *feel)
+static bool has_idle_cpus(const struct feel *feel)
 {
 	return feel->n > 0 && feel->delay_ns > 0 && feel->has_calm &&
-	       feel->calm.ran < RAN_MUCH && !feel->is_crowded;
+	       feel->calm.ran < RAN_MUCH &&
+	       feel->calm.waited * (double)feel->n < CROWDED;
+}
+
+struct seat feel_seat(const struct feel *feel, int to)
+{
+	if (feel->is_crowded)
+		return (struct seat) { .where = SEAT_OFF_NODE, .node = to };
+	if (has_idle_cpus(feel))
+		return (struct seat) { .where = SEAT_ON_NODE, .node = to };
+	return (struct seat) { .where = SEAT_ANY };
 }

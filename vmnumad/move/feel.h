@@ -53,9 +53,15 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns);
  * it loses between calls. At most 1000. */
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns);
 
-/* After feel_begin_call: may the call be made from CPUs that vCPUs may run on?
- * Never without knowledge of how long they run and wait (so not the first one),
- * nor while they run much, and never again once they waited for our sake. */
-bool feel_may_crowd(const struct feel *feel);
+/*
+ * After feel_begin_call: where the thread that makes a call to a node is to run.
+ * On that node it reads from afar and writes at home, and the copy warms the
+ * caches of those who wanted it there. Where vCPUs keep CPUs busy, or it is not
+ * known whether they do (so for the first call), the scheduler decides. But that
+ * lets a thread sit for seconds where it once began, even with idle CPUs on
+ * other nodes (Linux balances between nodes late): once vCPUs were seen to wait
+ * for our sake, it is to leave the node for as long as the job lasts.
+ */
+struct seat feel_seat(const struct feel *feel, int to);
 
 #endif

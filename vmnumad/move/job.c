@@ -341,17 +341,12 @@ static enum job_turn choose(struct job *job, struct call *call,
 	return end_pass(job, now_ns);
 }
 
-/*
- * Where the thread that makes a call runs. On its target it reads from afar and
- * writes at home, and the copy warms the caches of those who wanted it there;
- * but where vCPUs keep the CPUs of that node busy, the scheduler knows of better
- * ones. In a hurry that is not measured.
- */
-static int find_seat(const struct job *job, const struct call *call)
+/* Where the thread that makes a call runs. In a hurry that is not measured. */
+static struct seat find_seat(const struct job *job, const struct call *call)
 {
 	if (job->pace.config.duty == PACE_WHOLE)
-		return NODE_NONE;
-	return feel_may_crowd(&job->feel) ? call->to : NODE_NONE;
+		return (struct seat) { .where = SEAT_ANY };
+	return feel_seat(&job->feel, call->to);
 }
 
 /* The room that a call takes is not free for the next one; and what the guest
@@ -393,13 +388,14 @@ enum job_turn job_step(struct job *job, struct call *call,
 {
 	bool has_call = false;
 	enum job_turn turn;
-	int seat;
+	struct seat seat = { .where = SEAT_ANY };
 
 	pthread_mutex_lock(&job->lock);
 	turn = choose(job, call, &has_call, ret_wake_ns);
-	if (has_call)
+	if (has_call) {
 		begin_call(job, call);
-	seat = has_call ? find_seat(job, call) : NODE_NONE;
+		seat = find_seat(job, call);
+	}
 	pthread_mutex_unlock(&job->lock);
 	if (!has_call)
 		return turn;
