@@ -270,6 +270,71 @@ START_TEST(job_that_is_cut_short_puts_pools_back)
 }
 END_TEST
 
+/* While a second lane is at work the guest ends, and a page of that lane is
+ * counted on both nodes. */
+static void end_in_mid_call(struct scene *s, enum fake_op op)
+{
+	if (s->n_calls != 2 || s->arg)
+		return;
+	s->arg = op;
+	scene_kill(s);
+	s->nodes[1]->pool_2m++;
+	s->turn = job_step(s->job, &s->calls[1], &s->wake_ns);
+	ck_assert_int_eq(s->turn, JOB_WAIT);
+	ck_assert_uint_gt(s->wake_ns, scene_now_ns(s));
+	s->nodes[1]->pool_2m--;
+}
+
+START_TEST(pools_are_put_back_when_the_last_lane_has_ended)
+{
+	struct scene *s = pool_scene(kernels[_i], 0);
+
+	s->on_move = end_in_mid_call;
+	scene_job(s);
+	scene_run(s);
+	ck_assert_uint_eq(s->n_calls, 2);
+	ck_assert_int_eq(s->receipt.result, JOB_FAILED);
+	ck_assert_uint_gt(s->receipt.pools.n_pools, 0);
+	ck_assert_str_eq(s->receipt.pools.why.text, "");
+	check_pool(s, 0, HOME_PAGES, 0);
+	pool_scene_destroy(s);
+}
+END_TEST
+
+/* Somebody takes the target's free pages while the job is at work: the
+ * administrator out of the pool, another process for itself. */
+static void take_pages(struct scene *s, enum fake_op op)
+{
+	if (op != FAKE_PAGES_MOVE || s->n_calls != 3)
+		return;
+	if (s->arg)
+		s->nodes[1]->pool_2m -= s->nodes[1]->pool_2m_free;
+	s->nodes[1]->pool_2m_free = 0;
+}
+
+START_TEST(pool_that_is_emptied_meanwhile_leaves_the_rest)
+{
+	for (int is_shrunk = 0; is_shrunk < 2; is_shrunk++) {
+		struct scene *s = pool_scene(kernels[_i], HOME_PAGES);
+
+		s->spec.grows_pools = false;
+		s->nodes[1]->free_bytes = 0; /* nor does the kernel grow it */
+		s->nodes[1]->free_2m_blocks = 0;
+		s->on_op = take_pages;
+		s->arg = is_shrunk;
+		scene_move(s);
+		ck_assert_int_eq(s->receipt.result, JOB_PARTIAL);
+		ck_assert_uint_gt(s->receipt.moved_bytes, 0);
+		scene_check_residue(s, RESIDUE_NOMEM,
+				    GUEST_BYTES - s->receipt.moved_bytes,
+				    RESIDUE_COUNT);
+		ck_assert_uint_le(s->n_calls, 3);
+		ck_assert_uint_eq(writes(s), 0);
+		pool_scene_destroy(s);
+	}
+}
+END_TEST
+
 START_TEST(gigantic_pages_never_grow_a_pool)
 {
 	struct scene *s = scene_create(kernels[_i]);
@@ -302,6 +367,8 @@ static void add_tests(TCase *tests)
 		pools_that_others_changed_are_left_alone,
 		job_that_began_in_the_midst_of_another_puts_back_the_same,
 		job_that_is_cut_short_puts_pools_back,
+		pools_are_put_back_when_the_last_lane_has_ended,
+		pool_that_is_emptied_meanwhile_leaves_the_rest,
 		gigantic_pages_never_grow_a_pool,
 	};
 

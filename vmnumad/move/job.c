@@ -207,8 +207,21 @@ static enum job_turn end(struct job *job, enum job_result result,
 	return JOB_ENDED;
 }
 
-static enum job_turn end_gone(struct job *job, uint64_t now_ns)
+/* Calls of other lanes have to end first: what they move is to be counted, and a
+ * page of a pool that is on its way is counted on both nodes. */
+static bool must_wait_for_lanes(const struct job *job, uint64_t now_ns,
+				uint64_t *ret_wake_ns)
 {
+	if (job->in_flight > 0)
+		*ret_wake_ns = now_ns + JOB_LANE_WAIT_NS;
+	return job->in_flight > 0;
+}
+
+static enum job_turn end_gone(struct job *job, uint64_t now_ns,
+			      uint64_t *ret_wake_ns)
+{
+	if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
+		return JOB_WAIT;
 	close_books(job);
 	class_untried(job, RESIDUE_GONE);
 	why_set(&job->receipt.why, "the guest has ended");
@@ -218,10 +231,8 @@ static enum job_turn end_gone(struct job *job, uint64_t now_ns)
 static enum job_turn end_cancelled(struct job *job, uint64_t now_ns,
 				   uint64_t *ret_wake_ns)
 {
-	if (job->in_flight > 0) { /* what they move is to be counted */
-		*ret_wake_ns = now_ns + JOB_LANE_WAIT_NS;
+	if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
 		return JOB_WAIT;
-	}
 	close_books(job);
 	job->receipt.why = job->cancel_why;
 	return end(job, JOB_CANCELLED, now_ns);
@@ -259,10 +270,15 @@ static enum job_turn end_pass(struct job *job, uint64_t now_ns)
 }
 
 /* The kernel refuses to be asked about this process, or has lost it. */
-static enum job_turn end_error(struct job *job, int err, uint64_t now_ns)
+static enum job_turn end_error(struct job *job, int err, uint64_t now_ns,
+			       uint64_t *ret_wake_ns)
 {
 	if (err == -ESRCH || err == -EINVAL)
-		return end_gone(job, now_ns);
+		job->is_gone = true;
+	if (job->is_gone)
+		return end_gone(job, now_ns, ret_wake_ns);
+	if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
+		return JOB_WAIT;
 	close_books(job);
 	class_untried(job, RESIDUE_DENIED);
 	why_set(&job->receipt.why,
@@ -311,7 +327,7 @@ static enum job_turn choose(struct job *job, struct call *call,
 	if (job->receipt.phase == PHASE_ENDED)
 		return JOB_ENDED;
 	if (job->is_gone || identity_poll(&job->sys, &job->identity) < 0)
-		return end_gone(job, now_ns);
+		return end_gone(job, now_ns, ret_wake_ns);
 	if (atomic_load(&job->is_cancelled))
 		return end_cancelled(job, now_ns, ret_wake_ns);
 	if (is_held(job, now_ns, ret_wake_ns))
@@ -323,7 +339,7 @@ static enum job_turn choose(struct job *job, struct call *call,
 
 	err = job_take(job, call, now_ns, &take, ret_wake_ns);
 	if (err < 0)
-		return end_error(job, err, now_ns);
+		return end_error(job, err, now_ns, ret_wake_ns);
 	switch (take) {
 	case TAKE_CALL:
 		job->receipt.phase = PHASE_MOVE;
