@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include "ends.h"
-#include "host/conflicts.h"
 #include "events.h"
 #include "history.h"
 #include "log.h"
@@ -101,25 +100,12 @@ static void on_tick(void *arg)
 	daemon_tick(arg);
 }
 
-/* What an administrator should know of this host before anything moves. */
-static void warn_of_host(struct daemon *daemon)
+/* Conflicts are told by the first tick. */
+static void warn_of_host(const struct daemon *daemon)
 {
-	struct host_conflicts conflicts;
-
 	if (node_mask_count(daemon->topo.has_memory) < 2)
 		log_warning("host", "this host has one memory node: there is "
 				    "nothing to move between; watching only");
-	if (host_conflicts_read(&daemon->sys, daemon->topo.has_memory,
-				&conflicts) < 0)
-		return;
-	if (conflicts.numa_balancing > 0)
-		log_warning("host", "kernel.numa_balancing is on and moves the "
-				    "same pages by other rules; with pinned "
-				    "guests, set it to 0");
-	if (!node_mask_is_empty(conflicts.closed))
-		log_warning("host", "our own cpuset lacks some memory nodes: "
-				    "moves to them will fail; run vmnumad "
-				    "outside of it");
 }
 
 static int open_sockets(struct daemon *daemon, struct why *why)

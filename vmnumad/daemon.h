@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "guest/guest.h"
+#include "host/conflicts.h"
 #include "host/topology.h"
 #include "jobs.h"
 #include "journal.h"
@@ -47,9 +48,10 @@ struct daemon {
 	struct jobs *jobs; /* owned */
 	struct history *history; /* what happened, owned */
 	struct topology topo; /* the host */
-	struct node_mask closed; /* nodes that our own cpuset lacks: the kernel
-				  * cannot move anything there for us, and
-				  * Linux 6.12 splits huge pages trying */
+	struct host_conflicts conflicts; /* as told last; to closed nodes the
+					  * kernel cannot move anything for us,
+					  * and Linux 6.12 splits huge pages
+					  * trying */
 	struct guest_env env; /* what guests are given */
 	struct guest *guests; /* owned, in order of arrival */
 	size_t n_guests; /* in the list */

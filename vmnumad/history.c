@@ -92,6 +92,7 @@ const char *happening_text(enum happening_kind kind)
 		[HAPPENING_GUEST] = "guest",
 		[HAPPENING_LIBVIRT] = "libvirt",
 		[HAPPENING_CONFIG] = "config",
+		[HAPPENING_CONFLICT] = "conflict",
 	};
 
 	return (unsigned int)kind < HAPPENING_KINDS ? texts[kind] : "unknown";

@@ -26,6 +26,7 @@ enum happening_kind {
 	HAPPENING_GUEST, /* a guest came or went */
 	HAPPENING_LIBVIRT, /* libvirt came or went */
 	HAPPENING_CONFIG, /* the configuration was read again */
+	HAPPENING_CONFLICT, /* something that works against us began or ended */
 	HAPPENING_KINDS
 };
 

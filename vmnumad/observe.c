@@ -6,16 +6,30 @@
 #include <string.h>
 
 #include "daemon.h"
-#include "host/conflicts.h"
 #include "log.h"
+#include "tell.h"
 #include "xalloc.h"
 
 /* CPUs and nodes come and go seldom: the whole topology is read so often. */
 #define TOPOLOGY_EVERY_TICKS 30
 
-static void observe_host(struct daemon *daemon)
+/* Conflicts are looked for so often. */
+#define CONFLICTS_EVERY_TICKS 10
+
+static void observe_conflicts(struct daemon *daemon)
 {
 	struct host_conflicts conflicts;
+
+	if (daemon->ticks % CONFLICTS_EVERY_TICKS != 0 ||
+	    host_conflicts_read(&daemon->sys, daemon->topo.has_memory,
+				&conflicts) < 0)
+		return;
+	tell_conflicts(daemon, &conflicts);
+	daemon->conflicts = conflicts;
+}
+
+static void observe_host(struct daemon *daemon)
+{
 	struct topology topo;
 	struct why why;
 
@@ -27,9 +41,6 @@ static void observe_host(struct daemon *daemon)
 			    why.text);
 	else
 		daemon->topo = topo;
-	if (host_conflicts_read(&daemon->sys, daemon->topo.has_memory,
-				&conflicts) == 0)
-		daemon->closed = conflicts.closed;
 }
 
 static void fill_nodes(struct daemon *daemon, struct snapshot *s)
@@ -43,7 +54,7 @@ static void fill_nodes(struct daemon *daemon, struct snapshot *s)
 		to->is_online = true;
 		to->has_cpu = node_mask_has(topo->has_cpu, node);
 		to->has_memory = node_mask_has(topo->has_memory, node) &&
-				 !node_mask_has(daemon->closed, node);
+				 !node_mask_has(daemon->conflicts.closed, node);
 		to->total_bytes = topo->node[node].total_bytes;
 		to->free_bytes = topo->node[node].free_bytes;
 		to->reserve_bytes = topo->node[node].high_bytes +
@@ -95,6 +106,7 @@ void daemon_observe(struct daemon *daemon)
 	struct snapshot *s = &daemon->snapshot;
 
 	observe_host(daemon);
+	observe_conflicts(daemon);
 	for (struct guest *g = daemon->guests; g; g = g->next)
 		if (guest_sample(g, &daemon->topo) < 0)
 			g->wants_domain = true; /* it may have ended */

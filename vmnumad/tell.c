@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "daemon.h"
 #include "history.h"
+#include "log.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -91,6 +92,43 @@ void tell_config(struct daemon *daemon, const struct why *why)
 	if (why)
 		h.reason = *why;
 	history_add(daemon->history, &h);
+}
+
+/* Nothing when it is as it was. */
+static void tell_conflict(struct daemon *daemon, bool was, bool is,
+			  const char *text, const char *reason)
+{
+	struct happening h = happening_of(HAPPENING_CONFLICT);
+
+	if (was == is)
+		return;
+	say(&h, "%s: %s", is ? "begins" : "has ended", text);
+	if (is) {
+		why_set(&h.reason, "%s", reason);
+		log_warning("host", "%s: %s", text, reason);
+	} else {
+		log_info("host", "no more: %s", text);
+	}
+	history_add(daemon->history, &h);
+}
+
+void tell_conflicts(struct daemon *daemon, const struct host_conflicts *now)
+{
+	const struct host_conflicts *was = &daemon->conflicts;
+
+	tell_conflict(daemon, was->numa_balancing > 0, now->numa_balancing > 0,
+		      "kernel.numa_balancing is on",
+		      "it moves the same pages by other rules; with pinned "
+		      "guests, set it to 0");
+	tell_conflict(daemon, was->has_numad, now->has_numad,
+		      "numad is running",
+		      "it moves the same pages and pins vCPUs to other CPUs; "
+		      "stop one of the two");
+	tell_conflict(daemon, !node_mask_is_empty(was->closed),
+		      !node_mask_is_empty(now->closed),
+		      "our own cpuset lacks some memory nodes",
+		      "moves to them would fail and are not planned; run "
+		      "vmnumad outside of it");
 }
 
 void tell_refused(struct daemon *daemon, const struct guest *guest,

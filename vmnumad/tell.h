@@ -12,6 +12,7 @@
 
 struct daemon;
 struct guest;
+struct host_conflicts;
 struct job_entry;
 
 /* A guest is known by its name now, or is about to be forgotten. */
@@ -22,6 +23,11 @@ void tell_libvirt(struct daemon *daemon, bool is_up, const struct why *why);
 
 /* The configuration was read again; why not, or NULL. */
 void tell_config(struct daemon *daemon, const struct why *why);
+
+/* What works against the daemon now, where it differs from daemon->conflicts:
+ * each conflict once when it begins, with what to do, and once when it ends.
+ * The log has it too. */
+void tell_conflicts(struct daemon *daemon, const struct host_conflicts *now);
 
 /* A job and the plan that it carries out; and its end. */
 void tell_start(struct daemon *daemon, const struct job_entry *entry);

@@ -301,6 +301,50 @@ START_TEST(world_is_told_with_what_is_wrong)
 }
 END_TEST
 
+/* What was found on the host, tick after tick, and what is to be told of it. */
+static const struct {
+	struct host_conflicts found; /* of the parts that count */
+	const char *told; /* "": nothing */
+} finds[] = {
+	{ { .numa_balancing = -1 }, "" },
+	{ { .numa_balancing = 1 },
+	  "conflict begins: kernel.numa_balancing is on: it moves the same "
+	  "pages by other rules; with pinned guests, set it to 0\n" },
+	{ { .numa_balancing = 1 }, "" },
+	{ { .numa_balancing = 2 }, "" },
+	{ { .numa_balancing = 0, .has_numad = true },
+	  "conflict has ended: kernel.numa_balancing is on: \n"
+	  "conflict begins: numad is running: it moves the same pages and pins "
+	  "vCPUs to other CPUs; stop one of the two\n" },
+	{ { .has_numad = true }, "" },
+	{ { .closed = { 0x2 } },
+	  "conflict has ended: numad is running: \n"
+	  "conflict begins: our own cpuset lacks some memory nodes: moves to "
+	  "them would fail and are not planned; run vmnumad outside of it\n" },
+	{ { .closed = { 0x6 } }, "" },
+	{ { .closed = { 0 } },
+	  "conflict has ended: our own cpuset lacks some memory nodes: \n" },
+	{ { .closed = { 0 } }, "" },
+};
+
+START_TEST(conflict_is_told_once_when_it_begins_and_once_when_it_ends)
+{
+	struct scene *scene = scene_create();
+	struct history_watch *watch;
+	char told[4096];
+
+	watch = history_watch(scene->daemon.history, append, told);
+	for (size_t i = 0; i < sizeof(finds) / sizeof(*finds); i++) {
+		*told = '\0';
+		tell_conflicts(&scene->daemon, &finds[i].found);
+		scene->daemon.conflicts = finds[i].found;
+		ck_assert_str_eq(told, finds[i].told);
+	}
+	history_unwatch(watch);
+	scene_destroy(scene);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, what_is_put_off_is_told_with_its_reason, 0,
@@ -314,6 +358,9 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, job_is_told_as_its_plan_its_start_and_its_end);
 	tcase_add_test(tests, moves_that_do_not_fit_are_left_out_whole);
 	tcase_add_test(tests, world_is_told_with_what_is_wrong);
+	tcase_add_test(
+		tests,
+		conflict_is_told_once_when_it_begins_and_once_when_it_ends);
 }
 
 int main(void)

@@ -337,6 +337,36 @@ START_TEST(conflicts_are_found)
 }
 END_TEST
 
+static const struct {
+	const char *pid_file, *comm; /* NULL: there is none */
+	bool has_numad; /* expected */
+} numads[] = {
+	{ "4711\n", "numad\n", true },
+	{ NULL, "numad\n", false },
+	{ "4711\n", NULL, false }, /* it crashed */
+	{ "4711\n", "bash\n", false }, /* and its number is used again */
+	{ "", "numad\n", false },
+	{ "../4711", "numad\n", false },
+	{ "99999999999999999999", "numad\n", false },
+	{ "4294971999", "numad\n", false }, /* 2^32 more */
+};
+
+START_TEST(numad_is_found_by_its_file_and_name)
+{
+	struct scene s = scene_of("odd-0-2-7");
+	struct node_mask has_memory = { 0x81 };
+	struct host_conflicts c;
+
+	if (numads[_i].pid_file)
+		fake_file(s.fake, "/run/numad.pid", numads[_i].pid_file);
+	if (numads[_i].comm)
+		fake_file(s.fake, "/proc/4711/comm", numads[_i].comm);
+	ck_assert_int_eq(host_conflicts_read(&s.sys, has_memory, &c), 0);
+	ck_assert(c.has_numad == numads[_i].has_numad);
+	scene_end(&s);
+}
+END_TEST
+
 START_TEST(host_without_balancing_or_cpusets_has_no_conflict)
 {
 	struct scene s = scene_of("no-numa");
@@ -422,6 +452,8 @@ static void add(TCase *tests)
 			    COUNT(node_cpus));
 	tcase_add_test(tests, cpu_numbers_from_outside_are_bounded);
 	tcase_add_test(tests, conflicts_are_found);
+	tcase_add_loop_test(tests, numad_is_found_by_its_file_and_name, 0,
+			    COUNT(numads));
 	tcase_add_test(tests,
 		       host_without_balancing_or_cpusets_has_no_conflict);
 	tcase_add_loop_test(tests, files_of_any_length_are_read_up_to_the_cap,
