@@ -284,6 +284,40 @@ START_TEST(a_slow_wanderer_is_followed_less_and_less)
 }
 END_TEST
 
+START_TEST(the_same_inputs_give_the_same_plan_byte_for_byte)
+{
+	struct world *a = world_create(4, 64 * GIB, 8, 2, 4);
+	struct world *b = world_create(4, 64 * GIB, 8, 2, 4);
+	struct world *both[] = { a, b };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct world *w = both[i];
+
+		/* what lies in the arrays before must not matter */
+		memset(w->plan.moves, (int)i * 0xff,
+		       w->plan.cap_moves * sizeof(*w->plan.moves));
+		memset(w->plan.decisions, (int)i * 0xff,
+		       w->plan.cap_decisions * sizeof(*w->plan.decisions));
+		for (size_t g = 0; g < 8; g++) {
+			world_put(w, g, 0, (int)(g % 4), 3 * GIB);
+			world_put(w, g, 1, (int)(g * 3 % 4), 2 * GIB);
+		}
+		world_ticks(w, 30, SEC);
+		for (size_t g = 0; g < 8; g++)
+			world_pin_all(w, g, node_mask_of((int)((g + 1) % 4)));
+		world_ticks(w, 1, SEC);
+	}
+	ck_assert_uint_gt(a->plan.n_moves, 5);
+	ck_assert_uint_eq(a->plan.n_moves, b->plan.n_moves);
+	ck_assert_mem_eq(a->plan.moves, b->plan.moves,
+			 a->plan.n_moves * sizeof(*a->plan.moves));
+	ck_assert_mem_eq(a->plan.decisions, b->plan.decisions,
+			 a->plan.n_decisions * sizeof(*a->plan.decisions));
+	world_destroy(a);
+	world_destroy(b);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -291,6 +325,7 @@ int main(void)
 		pins_to_and_fro_each_second_cost_less_and_less,
 		drift_to_and_fro_each_second_costs_nothing,
 		a_slow_wanderer_is_followed_less_and_less,
+		the_same_inputs_give_the_same_plan_byte_for_byte,
 	};
 
 	return suite_run("property", tests, ARRAY_LEN(tests));

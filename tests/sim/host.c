@@ -108,6 +108,8 @@ void host_start(struct sim *sim, size_t guest)
 		g->done_bytes[n] = 0;
 		g->moves[n++] = *m;
 		sim->w->s.nodes[m->to].promised_bytes += m->bytes;
+		if (!sim->log)
+			continue;
 		fprintf(sim->log,
 			"%llu: guest %zu cell %d: %llu MiB from node %d to "
 			"%d, because %s\n",

@@ -333,6 +333,34 @@ static int do_config(struct sim *sim, const struct line *l)
 	return 0;
 }
 
+/* Golden plans ------------------------------------------------------------ */
+
+/* A mask of nodes, as numbers from the second on. */
+static int do_cpuset(struct sim *sim, const struct line *l)
+{
+	struct node_mask *allowed = &sim->w->views[l->n[0]].mems_allowed;
+
+	allowed->bits = 0;
+	for (int i = 1; i < l->count; i++) {
+		if (l->n[i] >= NODES_MAX)
+			return -EINVAL;
+		node_mask_add(allowed, (int)l->n[i]);
+	}
+	return 0;
+}
+
+static int do_plan(struct sim *sim, const struct line *l)
+{
+	plans_print(sim);
+	return 0;
+}
+
+static int do_advice(struct sim *sim, const struct line *l)
+{
+	plans_print_advice(sim, l->n[0]);
+	return 0;
+}
+
 static const struct command commands[] = {
 	{ "put", 4, 4, A_GUEST, do_put },
 	{ "claim", 4, 4, A_GUEST, do_claim },
@@ -353,6 +381,8 @@ static const struct command commands[] = {
 	{ "success", 2, 2, A_GUEST, do_success },
 	{ "rebalance", 2, 2, A_GUEST, do_rebalance },
 	{ "release", 1, 1, A_GUEST, do_release },
+	{ "cpuset", 1, 5, A_GUEST, do_cpuset },
+	{ "advice", 1, 1, A_GUEST, do_advice },
 	{ "moved", 3, 3, A_GUEST, do_moved },
 	{ "at", 4, 4, A_GUEST, do_at },
 	{ "offline", 1, 1, A_NODE, do_node },
@@ -364,6 +394,7 @@ static const struct command commands[] = {
 	{ "wait", 1, 1, THE_WORLD, do_wait },
 	{ "gap", 1, 1, THE_WORLD, do_jump },
 	{ "back", 1, 1, THE_WORLD, do_jump },
+	{ "plan", 0, 0, THE_WORLD, do_plan },
 	{ "quiet", 1, 1, THE_WORLD, do_quiet },
 	{ "budget", 1, 1, THE_WORLD, do_budget },
 	{ "cooldown", 1, 1, THE_WORLD, do_config },
@@ -373,7 +404,8 @@ static const struct command commands[] = {
 /* Does the command leave what policy sees of the guest as it is? */
 static bool is_unseen(const struct command *c)
 {
-	return c->run == do_at || c->run == do_moved || c->run == do_success;
+	return c->run == do_at || c->run == do_moved || c->run == do_success ||
+	       c->run == do_advice;
 }
 
 static int do_line(struct sim *sim, const struct line *l)
@@ -399,12 +431,16 @@ static int do_line(struct sim *sim, const struct line *l)
 
 int script_run(struct sim *sim, FILE *file)
 {
-	char text[256];
+	char text[1024];
 
 	for (int number = 1; fgets(text, sizeof(text), file); number++) {
 		struct line l = { 0 };
 		int got;
 
+		if (*text == '>') /* what a golden file expects */
+			continue;
+		if (sim->plans)
+			fputs(text, sim->plans);
 		text[strcspn(text, "#\n")] = '\0';
 		got = sscanf(text, "%15s %llu %llu %llu %llu %llu", l.word,
 			     &l.n[0], &l.n[1], &l.n[2], &l.n[3], &l.n[4]);

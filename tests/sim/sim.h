@@ -51,7 +51,8 @@ struct sim {
 	uint64_t rate_bytes; /* that a job moves in a second */
 	unsigned int ram_per_hour; /* what check.c allows a guest */
 	struct sim_hour hour; /* of all guests */
-	FILE *log; /* borrowed: what was planned and why */
+	FILE *log; /* borrowed: the jobs, and why; NULL: none */
+	FILE *plans; /* borrowed: lines and plans of a golden file; NULL: none */
 	bool is_failed; /* a property is broken; it was said */
 };
 
@@ -68,6 +69,11 @@ void host_start(struct sim *sim, size_t guest);
 /* host.c: another QEMU takes the guest's place: a job ends untold, nothing is
  * remembered, its vCPUs have not run yet. */
 void host_restart(struct sim *sim, size_t guest);
+
+/* plans.c: the plan of the last second, and the pinning that would bring the
+ * vCPUs of a guest to its memory, into the golden file. */
+void plans_print(const struct sim *sim);
+void plans_print_advice(const struct sim *sim, size_t guest);
 
 /* check.c: each says on stderr scenario, time and guest of a broken property:
  * at any time, when a job begins, after each part of it, at each second. */
