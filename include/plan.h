@@ -42,6 +42,8 @@ enum reason {
 	REASON_MODE, /* its mode does not allow automatic moves */
 	REASON_GATE, /* a gate is closed; see decision.gate */
 	REASON_UNMEASURED, /* where its memory lies is not measured yet */
+	REASON_BOUND, /* numatune strict binds it to other nodes */
+	REASON_SPREAD, /* numatune interleave spreads it on purpose */
 	REASON_COUNT
 };
 

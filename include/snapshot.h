@@ -34,11 +34,10 @@ enum gate {
 	GATE_JOB = 1 << 5, /* (wait) save, dump, snapshot or backup */
 	GATE_CONFIDENTIAL = 1 << 6, /* SEV, TDX: memory cannot be moved */
 	GATE_PINNED = 1 << 7, /* a device holds (nearly) all of its memory */
-	GATE_STRICT = 1 << 8, /* bound by numatune strict to other nodes */
-	GATE_MONITOR = 1 << 9, /* (wait) its monitor does not answer */
-	GATE_MOVING = 1 << 10, /* (wait) a job of ours is at work on it */
-	GATE_HELD = 1 << 11, /* an explicit rebalance placed it */
-	GATE_DENIED = 1 << 12, /* the kernel refuses us this process */
+	GATE_MONITOR = 1 << 8, /* (wait) its monitor does not answer */
+	GATE_MOVING = 1 << 9, /* (wait) a job of ours is at work on it */
+	GATE_HELD = 1 << 10, /* an explicit rebalance placed it */
+	GATE_DENIED = 1 << 11, /* the kernel refuses us this process */
 };
 
 /* One host node. */
@@ -68,6 +67,9 @@ struct snap_cell {
 	uint64_t size_bytes; /* guest-physical memory of the cell */
 	bool is_measured; /* node_bytes holds a measurement */
 	uint64_t node_bytes[NODES_MAX]; /* resident bytes on each node */
+	struct node_mask bound; /* numatune strict binds it to these nodes,
+				 * inside the cpuset; empty: it does not */
+	bool is_spread; /* numatune interleave spreads it on purpose */
 };
 
 struct policy_guest;

@@ -124,6 +124,8 @@ static enum reason judge_move(const struct decide *in,
 	ret->gate = closed_gate(in, ret);
 	if (ret->gate)
 		return REASON_GATE;
+	if (in->cell->is_spread)
+		return REASON_SPREAD;
 	if (in->guest->mode == MODE_OBSERVE ||
 	    (in->guest->mode == MODE_PIN && !now->by_affinity))
 		return REASON_MODE;

@@ -40,7 +40,7 @@ struct room {
 	const struct snapshot *s; /* borrowed */
 	struct plan *plan; /* borrowed; receives the moves */
 	bool is_request; /* budgets do not count */
-	bool rehome; /* cpusets do not count */
+	bool rehome; /* neither cpusets nor numatune strict count */
 	uint64_t host_bytes; /* left of the host's budget */
 	uint64_t node_bytes[NODES_MAX]; /* room on each node */
 };
@@ -49,6 +49,7 @@ struct room {
 struct ledger {
 	uint64_t source[NODES_MAX]; /* to be given away */
 	uint64_t lack[NODES_MAX]; /* wanted */
+	struct node_mask bound; /* the only nodes it may go to; empty: all */
 };
 
 uint64_t placement_granule(const struct snap_guest *guest)
@@ -157,11 +158,16 @@ static uint64_t part_of(const struct room *r, uint64_t bytes, uint64_t limit,
 
 /* How much of bytes can go to node now. Less than all: *ret_rest says why. */
 static uint64_t room_for(const struct room *r, const struct snap_guest *guest,
-			 int node, uint64_t bytes, enum reason *ret_rest)
+			 struct node_mask bound, int node, uint64_t bytes,
+			 enum reason *ret_rest)
 {
 	struct node_mask allowed = guest->mems_allowed;
 	uint64_t granule = placement_granule(guest), fit, budget;
 
+	if (!r->rehome && bound.bits && !node_mask_has(bound, node)) {
+		*ret_rest = REASON_BOUND;
+		return 0;
+	}
 	if (!r->rehome && allowed.bits && !node_mask_has(allowed, node)) {
 		*ret_rest = REASON_CPUSET;
 		return 0;
@@ -198,7 +204,7 @@ static void place(struct room *r, struct decision *d, struct ledger *l,
 		r->plan->is_cut = true;
 		return;
 	}
-	fit = room_for(r, guest, to, bytes, &d->rest);
+	fit = room_for(r, guest, l->bound, to, bytes, &d->rest);
 	if (fit == 0)
 		return;
 	move = &r->plan->moves[r->plan->n_moves++];
@@ -223,6 +229,7 @@ static void ledger_open(const struct snap_cell *cell, const struct decision *d,
 			const struct placement_need *need, struct ledger *l)
 {
 	memset(l, 0, sizeof(*l));
+	l->bound = cell->bound;
 	for (int n = 0; n < NODES_MAX; n++) {
 		uint64_t have = cell->node_bytes[n];
 		uint64_t want = need->target_bytes[n];

@@ -138,8 +138,8 @@ struct request {
 	const struct request_cell *cells; /* borrowed; overrides to */
 	size_t n_cells; /* length of cells; cells of the guest that neither it
 			 * nor to names stay where they are */
-	bool rehome; /* the cpuset will be widened: mems_allowed and
-		      * GATE_STRICT do not count */
+	bool rehome; /* the cpuset will be rewritten: neither it nor what
+		      * numatune strict says of cells counts */
 };
 
 /* Why a request is refused as a whole. */
@@ -153,6 +153,7 @@ enum refusal {
 	REFUSAL_UNMEASURED, /* not known yet where its memory lies */
 	REFUSAL_NO_HOME, /* not known yet where its vCPUs live */
 	REFUSAL_CPUSET, /* its cpuset allows none of the wanted nodes */
+	REFUSAL_BOUND, /* numatune strict allows none of them */
 	REFUSAL_NO_ROOM, /* no wanted node has room */
 	REFUSAL_COUNT
 };

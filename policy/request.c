@@ -17,7 +17,7 @@
  * would disturb what is under way. The others only say "not by itself". */
 #define HARD_GATES                                                             \
 	(GATE_NO_MAP | GATE_MIGRATING | GATE_JOB | GATE_CONFIDENTIAL |         \
-	 GATE_PINNED | GATE_STRICT | GATE_MOVING | GATE_DENIED)
+	 GATE_PINNED | GATE_MOVING | GATE_DENIED)
 
 static int refuse(struct refused *ret_refused, enum refusal refusal, int err)
 {
@@ -61,14 +61,12 @@ static int check_words(const struct snapshot *s, const struct snap_guest *guest,
 }
 
 static int check_gates(const struct snap_guest *guest,
-		       const struct request *req, struct refused *ret_refused)
+		       struct refused *ret_refused)
 {
 	unsigned int gates = guest->gates & HARD_GATES;
 
 	if (guest->mode == MODE_OFF)
 		return refuse(ret_refused, REFUSAL_OFF, -EPERM);
-	if (req->rehome)
-		gates &= ~(unsigned int)GATE_STRICT;
 	if (!gates)
 		return 0;
 	refuse(ret_refused, REFUSAL_GATE, -EPERM);
@@ -143,6 +141,7 @@ static int check_plan(const struct plan *plan, struct refused *ret_refused)
 		int err;
 	} table[] = {
 		{ REASON_NO_ROOM, REFUSAL_NO_ROOM, -ENOSPC },
+		{ REASON_BOUND, REFUSAL_BOUND, -EPERM },
 		{ REASON_CPUSET, REFUSAL_CPUSET, -EPERM },
 		{ REASON_UNMEASURED, REFUSAL_UNMEASURED, -ENODATA },
 		{ REASON_NO_VCPU, REFUSAL_NO_HOME, -ENODATA },
@@ -176,7 +175,7 @@ int policy_request(const struct policy_config *cfg, const struct snapshot *s,
 	r = check_words(s, g, req, ret_refused);
 	if (r < 0)
 		return r;
-	r = check_gates(g, req, ret_refused);
+	r = check_gates(g, ret_refused);
 	if (r < 0)
 		return r;
 	for (size_t c = 0; c < g->n_cells; c++) {

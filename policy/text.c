@@ -21,6 +21,8 @@ static const char *const reason_texts[REASON_COUNT] = {
 	[REASON_MODE] = "its mode does not allow this move",
 	[REASON_GATE] = "a gate is closed",
 	[REASON_UNMEASURED] = "it is not measured yet where its memory lies",
+	[REASON_BOUND] = "numatune strict binds its memory to other nodes",
+	[REASON_SPREAD] = "numatune interleave spreads its memory on purpose",
 };
 
 static const struct {
@@ -37,7 +39,6 @@ static const struct {
 	{ GATE_CONFIDENTIAL,
 	  "it is a confidential guest, whose memory cannot be moved" },
 	{ GATE_PINNED, "a device holds its memory in place" },
-	{ GATE_STRICT, "numatune strict binds its memory to other nodes" },
 	{ GATE_MONITOR, "its monitor does not answer" },
 	{ GATE_MOVING, "a job is moving its memory already" },
 	{ GATE_HELD,
@@ -55,6 +56,7 @@ static const char *const refusal_texts[REFUSAL_COUNT] = {
 	[REFUSAL_UNMEASURED] = "it is not measured yet where its memory lies",
 	[REFUSAL_NO_HOME] = "it is not known yet where its vCPUs live",
 	[REFUSAL_CPUSET] = "its cpuset does not allow the wanted nodes",
+	[REFUSAL_BOUND] = "numatune strict binds its memory to other nodes",
 	[REFUSAL_NO_ROOM] = "the wanted nodes have no room",
 };
 

@@ -196,6 +196,19 @@ START_TEST(each_closed_gate_puts_off_and_is_named)
 }
 END_TEST
 
+START_TEST(memory_that_is_spread_on_purpose_stays_so)
+{
+	struct world *w = settled_world();
+
+	w->guests[0].cells[0].is_spread = true;
+	world_pin_all(w, 0, node_mask_of(1));
+	world_ticks(w, 5, SEC);
+	ck_assert_int_eq(reason_of(w), REASON_SPREAD);
+	ck_assert_uint_eq(w->plan.n_moves, 0);
+	world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_guest_that_has_just_started_is_left_alone)
 {
 	struct world *w = settled_world();
@@ -303,6 +316,7 @@ int main(void)
 		an_idle_guest_does_not_drift_but_follows_a_pin,
 		modes_allow_what_they_say,
 		each_closed_gate_puts_off_and_is_named,
+		memory_that_is_spread_on_purpose_stays_so,
 		a_guest_that_has_just_started_is_left_alone,
 		unmeasured_memory_and_unknown_vcpus_are_not_moved,
 		cells_beyond_the_memory_are_unmeasured_not_lost,

@@ -194,6 +194,26 @@ START_TEST(nothing_goes_outside_the_cpuset)
 }
 END_TEST
 
+/* memnode strict: the cpuset has the nodes of both cells, each cell its own. */
+START_TEST(a_bound_cell_goes_to_its_own_nodes_only)
+{
+	struct world *w = world_create(4, 64 * GIB, 1, 2, 2);
+
+	world_put(w, 0, 0, 0, 4 * GIB);
+	world_put(w, 0, 1, 0, 4 * GIB);
+	w->views[0].mems_allowed = world_mask(0, 1, NODE_NONE);
+	w->guests[0].cells[0].bound = node_mask_of(0);
+	w->guests[0].cells[1].bound = node_mask_of(1);
+	world_pin_all(w, 0, node_mask_of(1));
+	world_decide(w);
+	ck_assert_int_eq(world_decision(w, 0, 0)->reason, REASON_BOUND);
+	ck_assert_int_eq(world_decision(w, 0, 1)->reason, REASON_AFFINITY);
+	ck_assert_uint_eq(w->plan.n_moves, 1);
+	ck_assert_uint_eq(world_planned(w, 0, 1), 4 * GIB);
+	world_destroy(w);
+}
+END_TEST
+
 START_TEST(the_guest_with_most_to_gain_gets_the_room)
 {
 	struct world *w = world_create(2, 64 * GIB, 3, 1, 2);
@@ -321,6 +341,7 @@ int main(void)
 		a_part_is_planned_where_the_whole_has_no_room,
 		a_small_whole_fits_where_a_small_part_would_not_pay,
 		nothing_goes_outside_the_cpuset,
+		a_bound_cell_goes_to_its_own_nodes_only,
 		the_guest_with_most_to_gain_gets_the_room,
 		equal_guests_are_served_in_their_order,
 		two_guests_trade_full_nodes_through_a_small_window,

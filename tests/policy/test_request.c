@@ -108,8 +108,8 @@ START_TEST(what_makes_moving_impossible_is_refused)
 {
 	static const unsigned int gates[] = { GATE_NO_MAP, GATE_MIGRATING,
 					      GATE_JOB,    GATE_CONFIDENTIAL,
-					      GATE_PINNED, GATE_STRICT,
-					      GATE_MOVING, GATE_DENIED };
+					      GATE_PINNED, GATE_MOVING,
+					      GATE_DENIED };
 	struct request req = { 0 };
 	struct refused refused;
 
@@ -135,10 +135,26 @@ START_TEST(rehome_opens_the_cpuset_and_strict)
 	w->views[0].mems_allowed = node_mask_of(0);
 	ck_assert_int_eq(ask(w, &req, &refused), -EPERM);
 	ck_assert_int_eq(refused.refusal, REFUSAL_CPUSET);
-	w->views[0].gates = GATE_STRICT;
+	w->guests[0].cells[0].bound = node_mask_of(0);
+	w->guests[0].cells[1].bound = node_mask_of(0);
+	ck_assert_int_eq(ask(w, &req, &refused), -EPERM);
+	ck_assert_int_eq(refused.refusal, REFUSAL_BOUND);
 	req.rehome = true;
 	ck_assert_int_eq(ask(w, &req, &refused), 0);
 	ck_assert_uint_eq(world_planned(w, 0, 2), 8 * GIB);
+	world_destroy(w);
+}
+END_TEST
+
+START_TEST(spread_memory_is_gathered_on_request)
+{
+	struct world *w = pinned_world();
+	struct request req = { .to = node_mask_of(1) };
+
+	w->guests[0].cells[0].is_spread = true;
+	w->guests[0].cells[1].is_spread = true;
+	ck_assert_int_eq(ask(w, &req, NULL), 0);
+	ck_assert_uint_eq(world_planned(w, 0, 1), 8 * GIB);
 	world_destroy(w);
 }
 END_TEST
@@ -223,6 +239,7 @@ int main(void)
 		what_only_holds_back_automatic_moves_does_not_count,
 		what_makes_moving_impossible_is_refused,
 		rehome_opens_the_cpuset_and_strict,
+		spread_memory_is_gathered_on_request,
 		nonsense_is_refused,
 		off_unmeasured_homeless_and_full_are_refused,
 		a_request_changes_nothing_that_is_remembered,

@@ -375,7 +375,6 @@ static unsigned int gates(const struct guest *guest)
 {
 	unsigned int set = 0;
 
-	/* numatune strict needs no gate: it shows in mems_allowed */
 	if (!guest->built.map)
 		set |= GATE_NO_MAP;
 	if (guest->is_denied)
@@ -398,6 +397,23 @@ static unsigned int gates(const struct guest *guest)
 	return set;
 }
 
+/* A re-homing binds memory to other nodes without libvirt's knowledge: what its
+ * XML says counts only where it agrees with the cpuset. */
+static void fill_tuning(struct guest *guest)
+{
+	for (size_t i = 0; i < guest->n_cells && guest->has_domain; i++) {
+		struct snap_cell *cell = &guest->cells[i];
+		const struct domain_tune *tune =
+			domain_cell_tune(&guest->domain, (size_t)cell->id);
+
+		cell->is_spread = tune->mode == DOMAIN_TUNE_INTERLEAVE;
+		cell->bound.bits =
+			tune->mode == DOMAIN_TUNE_STRICT
+				? tune->nodes.bits & guest->mems_allowed.bits
+				: 0;
+	}
+}
+
 void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
 {
 	struct snap_guest snap = {
@@ -413,6 +429,7 @@ void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
 		.memory = &guest->memory,
 	};
 
+	fill_tuning(guest);
 	if (guest->built.map)
 		snap.ram_bytes = guest->built.map->total_bytes;
 	*ret_snap = snap;

@@ -83,15 +83,30 @@ static void add_price(struct json_object *to, const struct price *price)
 		json_add_null(object, "payback_seconds");
 }
 
+/* True when memory of the guest cannot follow its vCPUs, now or later. */
+static bool is_stuck(const struct daemon *daemon, size_t index)
+{
+	const struct plan *plan = &daemon->plan;
+
+	if (daemon->snapshot.guests[index].gates &
+	    (GATE_CONFIDENTIAL | GATE_PINNED))
+		return true;
+	for (size_t i = 0; i < plan->n_decisions; i++)
+		if (plan->decisions[i].guest == index &&
+		    (plan->decisions[i].reason == REASON_BOUND ||
+		     plan->decisions[i].reason == REASON_CPUSET))
+			return true;
+	return false;
+}
+
 /* Where memory cannot move, the CPUs could: as lines to be typed. */
 static void add_advice(struct json_object *to, const struct daemon *daemon,
 		       const struct guest *guest, size_t index)
 {
-	unsigned int stuck = GATE_CONFIDENTIAL | GATE_PINNED | GATE_STRICT;
 	struct json_object *array = json_add_array(to, "advice");
 	struct advice advice = { .cap_vcpus = guest->n_vcpus };
 
-	if (!(daemon->snapshot.guests[index].gates & stuck))
+	if (!is_stuck(daemon, index))
 		return;
 	advice.vcpus = xcalloc(advice.cap_vcpus, sizeof(*advice.vcpus));
 	policy_advice(&daemon->snapshot, index, &advice);

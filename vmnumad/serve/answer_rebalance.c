@@ -158,11 +158,11 @@ static int refuse(struct control_call *call, struct daemon *daemon,
 			*guest->map_why.text ? ": " : "", guest->map_why.text);
 		break;
 	case REFUSAL_CPUSET:
-		why_set(&why, "%s%s", refusal_text(refused->refusal),
-			guest->domain.tune.mode == DOMAIN_TUNE_STRICT
-				? ": numatune strict binds it; with --rehome "
-				  "it is bound to the new nodes instead"
-				: "");
+	case REFUSAL_BOUND:
+		why_set(&why,
+			"%s; with --rehome it is bound to the new nodes "
+			"instead",
+			refusal_text(refused->refusal));
 		break;
 	default:
 		why_set(&why, "%s", refusal_text(refused->refusal));
