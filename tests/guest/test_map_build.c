@@ -204,6 +204,63 @@ START_TEST(single_block_is_cell_0)
 }
 END_TEST
 
+/* The machine virt has no hole: all of it is in one piece from 1 GiB on. */
+START_TEST(arm_memory_is_one_region)
+{
+	static const struct fake_block blocks[] = {
+		{ GIB, 5 * GIB, PCRAM, "mach-virt.ram" },
+		{ 0 },
+	};
+	static const char cmdline[] = "qemu-system-aarch64\0-m\0005G\0";
+	struct scene s;
+
+	scene_begin_5g(&s, cmdline, sizeof(cmdline) - 1);
+	s.qemu.capture = "qemu72-virt-5g";
+	s.qemu.blocks = blocks;
+	s.qemu.replies[QMP_QUERY_MEMDEV] = NULL;
+	s.qemu.replies[QMP_QUERY_MEMORY_DEVICES] = NULL;
+	ck_assert_msg(scene_build(&s) == 0, "%s", s.why.text);
+	ck_assert_uint_eq(s.result.map->n_regions, 1);
+	check_region(s.result.map, 0, GIB, 5 * GIB, PCRAM, 0, BACKING_ANON,
+		     "mach-virt.ram");
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(arm_cells_are_told_apart)
+{
+	static const struct fake_block blocks[] = {
+		{ GIB, GIB, PCRAM + GIB, "ram-node0" },
+		{ 2 * GIB, GIB, PCRAM, "ram-node1" },
+		{ 0 },
+	};
+	static const char cmdline[] =
+		"qemu-system-aarch64\0-m\0002G\0"
+		"-numa\0node,nodeid=0,cpus=0,memdev=ram-node0\0"
+		"-numa\0node,nodeid=1,cpus=1,memdev=ram-node1\0";
+	struct scene s;
+
+	scene_begin_5g(&s, cmdline, sizeof(cmdline) - 1);
+	s.qemu.capture = "qemu72-virt-2node";
+	s.qemu.blocks = blocks;
+	s.qemu.replies[QMP_QUERY_MEMDEV] =
+		"{\"return\": [{\"id\": \"ram-node0\", \"size\": 1073741824, "
+		"\"merge\": true, \"dump\": true, \"prealloc\": false, "
+		"\"share\": false, \"host-nodes\": [], \"policy\": "
+		"\"default\"}, {\"id\": \"ram-node1\", \"size\": 1073741824, "
+		"\"merge\": true, \"dump\": true, \"prealloc\": false, "
+		"\"share\": false, \"host-nodes\": [], \"policy\": "
+		"\"default\"}]}";
+	ck_assert_msg(scene_build(&s) == 0, "%s", s.why.text);
+	ck_assert_uint_eq(s.result.map->n_regions, 2);
+	check_region(s.result.map, 0, GIB, GIB, PCRAM + GIB, 0, BACKING_ANON,
+		     "ram-node0");
+	check_region(s.result.map, 1, 2 * GIB, GIB, PCRAM, 1, BACKING_ANON,
+		     "ram-node1");
+	scene_end(&s);
+}
+END_TEST
+
 START_TEST(old_cells_share_a_block_by_offset_not_by_guest_address)
 {
 	static const char cmdline[] =
@@ -379,6 +436,8 @@ int main(void)
 	tcase_add_test(tc, qemu_10_gives_the_same_kind_of_map);
 	tcase_add_test(tc, gpa2hva_is_believed_where_ramblock_differs);
 	tcase_add_test(tc, single_block_is_cell_0);
+	tcase_add_test(tc, arm_memory_is_one_region);
+	tcase_add_test(tc, arm_cells_are_told_apart);
 	tcase_add_test(tc,
 		       old_cells_share_a_block_by_offset_not_by_guest_address);
 	tcase_add_test(tc, block_that_nothing_gives_to_a_cell_is_left_alone);

@@ -72,13 +72,10 @@ END_TEST
 START_TEST(every_captured_block_list_is_read)
 {
 	static const char *const files[] = {
-		"qemu72-pc-5g-ramblock.txt",
-		"qemu72-q35-5g-ramblock.txt",
-		"qemu72-pc-2node-ramblock.txt",
-		"qemu72-pc-kvm-ramblock.txt",
-		"qemu72-virt-2node-ramblock.txt",
-		"qemu100-pc-2node-ramblock.txt",
-		"qemu100-q35-5g-ramblock.txt",
+		"qemu72-pc-5g-ramblock.txt",      "qemu72-q35-5g-ramblock.txt",
+		"qemu72-pc-2node-ramblock.txt",   "qemu72-pc-kvm-ramblock.txt",
+		"qemu72-virt-2node-ramblock.txt", "qemu72-virt-5g-ramblock.txt",
+		"qemu100-pc-2node-ramblock.txt",  "qemu100-q35-5g-ramblock.txt",
 	};
 
 	for (size_t i = 0; i < COUNT(files); i++) {
