@@ -216,6 +216,7 @@ void daemon_finish(struct daemon *daemon)
 	jobs_destroy(daemon->jobs);
 	history_destroy(daemon->history);
 	journal_finish(&daemon->journal);
+	journal_finish(&daemon->held);
 	loop_timer_remove(daemon->tick_timer);
 	loop_timer_remove(daemon->watch_timer);
 	config_finish(&daemon->config);

@@ -66,6 +66,7 @@ struct daemon {
 	unsigned int ticks; /* since the start */
 	struct journal journal; /* orders of an earlier run that wait for their
 				 * guests, owned */
+	struct journal held; /* re-homings under way, owned; no last_id */
 	bool has_journal_failed; /* it was reported */
 	bool is_virt_up; /* libvirt is connected */
 	struct why virt_why; /* why it is not */

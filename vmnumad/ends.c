@@ -110,7 +110,7 @@ static void close_entry(struct daemon *daemon, struct job_entry *entry)
 	if (guest && guest->active_job == entry->id)
 		teach_guest(daemon, guest, entry);
 	tell_end(daemon, entry);
-	resume_save(daemon);
+	resume_release(daemon, &entry->uuid);
 	job_entry_tell(entry);
 	loop_timer_set(daemon->tick_timer, 0); /* what is next? */
 }
@@ -149,7 +149,7 @@ static void narrow(struct daemon *daemon, struct job_entry *entry)
 	if (guest)
 		guest_take_counts(guest, entry->cells, entry->n_cells,
 				  entry->receipt.ended_ns);
-	rehome_narrow(daemon, entry, on_narrowed, narrowing);
+	rehome_narrow(daemon, guest, &entry->order, on_narrowed, narrowing);
 }
 
 void daemon_on_job_ended(void *arg, struct job *job)

@@ -4,12 +4,160 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon.h"
 #include "guest/cpuset.h"
+#include "guest/virt.h"
+#include "host/list.h"
 #include "log.h"
+#include "options.h"
 #include "task.h"
 #include "xalloc.h"
+
+/* What is needed ------------------------------------------------------------ */
+
+static const struct snap_cell *cell_of(const struct guest *guest, int id)
+{
+	for (size_t c = 0; c < guest->n_cells; c++)
+		if (guest->cells[c].id == id)
+			return &guest->cells[c];
+	return NULL;
+}
+
+struct node_mask rehome_closed(const struct guest *guest,
+			       const struct plan *plan)
+{
+	struct node_mask to = { 0 };
+
+	for (size_t i = 0; i < plan->n_moves; i++)
+		node_mask_add(&to, plan->moves[i].to);
+	to.bits &= ~guest->mems_allowed.bits;
+	return to;
+}
+
+bool rehome_is_needed(const struct guest *guest, const struct plan *plan)
+{
+	if (!node_mask_is_empty(rehome_closed(guest, plan)))
+		return true;
+	for (size_t i = 0; i < plan->n_moves; i++) {
+		const struct snap_cell *cell =
+			cell_of(guest, plan->moves[i].cell);
+
+		if (cell && cell->bound.bits &&
+		    !node_mask_has(cell->bound, plan->moves[i].to))
+			return true;
+	}
+	return false;
+}
+
+/* What stays ---------------------------------------------------------------- */
+
+/* Where the order wants the cell; empty: where its vCPUs are. A cell that the
+ * order leaves out is wanted where it is bound to. */
+static struct node_mask wanted_of(const struct job_order *order,
+				  const struct snap_cell *cell)
+{
+	for (size_t i = 0; i < order->n_cells; i++)
+		if (order->cells[i].cell == cell->id)
+			return order->cells[i].to;
+	if (order->to.bits || order->n_cells == 0)
+		return order->to;
+	return cell->bound;
+}
+
+/* Nodes with memory of a cell; a last crumb the kernel moves by itself. */
+static struct node_mask nodes_of(const struct snap_cell *cell)
+{
+	struct node_mask nodes = { 0 };
+
+	for (int node = 0; node < NODES_MAX; node++)
+		if (cell->node_bytes[node] >= MIB)
+			node_mask_add(&nodes, node);
+	return nodes;
+}
+
+/* What the plan makes of nodes_of(). */
+static struct node_mask nodes_after(const struct snap_cell *cell,
+				    const struct plan *plan)
+{
+	struct snap_cell after = *cell;
+
+	for (size_t i = 0; i < plan->n_moves; i++) {
+		const struct plan_move *move = &plan->moves[i];
+
+		if (move->cell != cell->id)
+			continue;
+		after.node_bytes[move->from] -=
+			u64_min(move->bytes, after.node_bytes[move->from]);
+		after.node_bytes[move->to] += move->bytes;
+	}
+	return nodes_of(&after);
+}
+
+/* The nodes that the guest needs: with plan, once that is carried out. */
+static struct node_mask nodes_kept(const struct guest *guest,
+				   const struct job_order *order,
+				   const struct plan *plan)
+{
+	struct node_mask keep = { 0 };
+
+	for (size_t c = 0; c < guest->n_cells; c++) {
+		const struct snap_cell *cell = &guest->cells[c];
+
+		keep.bits |= wanted_of(order, cell).bits;
+		keep.bits |= plan ? nodes_after(cell, plan).bits
+				  : nodes_of(cell).bits;
+	}
+	return keep;
+}
+
+/* What becomes of bound when the kernel maps from onto to by position; see
+ * mpol_rebind_nodemask() in mm/mempolicy.c (Linux 6.1 and 6.12). */
+static struct node_mask remap(struct node_mask bound, struct node_mask from,
+			      struct node_mask to)
+{
+	struct node_mask ret = { 0 };
+	int target = node_mask_first(to);
+
+	node_each (node, from) {
+		if (node_mask_has(bound, node))
+			node_mask_add(&ret, target);
+		target = node_mask_next(to, target);
+		if (target == NODE_NONE)
+			target = node_mask_first(to);
+	}
+	return ret;
+}
+
+int rehome_check(const struct guest *guest, const struct job_order *order,
+		 const struct plan *plan, struct why *why)
+{
+	struct node_mask old = guest->mems_allowed, wide, kept;
+	char nodes[LIST_NODES_TEXT];
+
+	wide.bits = old.bits | rehome_closed(guest, plan).bits;
+	kept.bits = wide.bits & nodes_kept(guest, order, plan).bits;
+	for (size_t c = 0; c < guest->n_cells && kept.bits; c++) {
+		const struct snap_cell *cell = &guest->cells[c];
+		struct node_mask home = nodes_after(cell, plan), bound;
+
+		bound = remap(remap(cell->bound, old, wide), wide, kept);
+		home.bits |= wanted_of(order, cell).bits;
+		if (!bound.bits || !home.bits || bound.bits & home.bits)
+			continue;
+		why_set(why,
+			"numatune strict is rebound node by node in their "
+			"order, which would bind cell %d to %s; choose nodes "
+			"for its cells in the order of those they have now",
+			cell->id,
+			list_format_nodes(bound, nodes, sizeof(nodes)));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Rewriting ----------------------------------------------------------------- */
 
 /* A rewriting of cpusets, on its way. */
 struct rewriting {
@@ -43,39 +191,89 @@ static void on_done(void *arg)
 	free(r);
 }
 
-static void submit(struct daemon *daemon, const struct guest *guest,
-		   struct rewriting *r)
+/* virt_tuned_fn */
+static void on_tuned(void *arg, int err, const struct why *why)
 {
-	if (!guest ||
-	    identity_dup(&daemon->sys, &guest->identity, &r->identity) < 0) {
-		r->err = -ESRCH;
-		why_set(&r->why, "the guest has ended");
-		on_done(r);
-		return;
-	}
-	if (task_submit(daemon->look_pool, run, on_done, r) == 0)
-		return;
-	r->err = -EAGAIN;
-	why_set(&r->why, "too much is being done at once");
+	struct rewriting *r = arg;
+
+	r->err = err;
+	r->why = *why;
 	on_done(r);
 }
 
-void rehome_widen(struct daemon *daemon, const struct guest *guest,
-		  struct node_mask nodes, rehome_fn *fn, void *arg)
+static void give_up(struct rewriting *r, int err, const char *why)
+{
+	r->err = err;
+	why_set(&r->why, "%s", why);
+	on_done(r);
+}
+
+/* One nodeset for all that the guest has; libvirt would give it to each cell's
+ * vCPUs, so cells with a word of their own are not for it. */
+static bool is_for_libvirt(const struct guest *guest)
+{
+	if (!guest->has_domain ||
+	    guest->domain.tune.mode != DOMAIN_TUNE_RESTRICTIVE)
+		return false;
+	for (size_t c = 0; c < guest->domain.n_cells; c++)
+		if (guest->domain.cells[c].tune.mode != DOMAIN_TUNE_NONE)
+			return false;
+	return true;
+}
+
+static void submit(struct daemon *daemon, const struct guest *guest,
+		   struct rewriting *r)
+{
+	if (identity_dup(&daemon->sys, &guest->identity, &r->identity) < 0)
+		give_up(r, -ESRCH, "the guest has ended");
+	else if (task_submit(daemon->look_pool, run, on_done, r) < 0)
+		give_up(r, -EAGAIN, "too much is being done at once");
+}
+
+/* nodes: all that it may use afterwards. */
+static void ask_libvirt(struct daemon *daemon, const struct guest *guest,
+			struct node_mask nodes, struct rewriting *r)
+{
+	int err = 0;
+
+	if (daemon->options->is_dry_run)
+		on_done(r);
+	else
+		err = virt_set_nodes(daemon->virt, &guest->uuid, nodes,
+				     on_tuned, r);
+	if (err < 0)
+		give_up(r, err,
+			err == -EPERM ? "the connection to libvirt is read-only"
+				      : "libvirt cannot be asked now");
+}
+
+static struct rewriting *begin(struct daemon *daemon, rehome_fn *fn, void *arg)
 {
 	struct rewriting *r = xcalloc(1, sizeof(*r));
 
 	*r = (struct rewriting) {
 		.sys = daemon->sys,
 		.identity.pidfd = -1,
-		.nodes = nodes,
-		.is_widening = true,
 		.fn = fn,
 		.arg = arg,
 	};
-	log_info("mover", "guest %s: widening its cpuset for re-homing",
-		 guest->name);
-	submit(daemon, guest, r);
+	return r;
+}
+
+void rehome_widen(struct daemon *daemon, const struct guest *guest,
+		  struct node_mask nodes, rehome_fn *fn, void *arg)
+{
+	struct rewriting *r = begin(daemon, fn, arg);
+
+	r->nodes = nodes;
+	r->is_widening = true;
+	log_info("mover", "guest %s: widening its cpuset for re-homing%s",
+		 guest->name, is_for_libvirt(guest) ? ", by libvirt" : "");
+	nodes.bits |= guest->mems_allowed.bits;
+	if (is_for_libvirt(guest))
+		ask_libvirt(daemon, guest, nodes, r);
+	else
+		submit(daemon, guest, r);
 }
 
 bool rehome_is_due(const struct job_entry *entry)
@@ -92,28 +290,24 @@ bool rehome_is_due(const struct job_entry *entry)
 		r->residue_bytes[RESIDUE_DENIED] == 0);
 }
 
-void rehome_narrow(struct daemon *daemon, const struct job_entry *entry,
-		   rehome_fn *fn, void *arg)
+void rehome_narrow(struct daemon *daemon, const struct guest *guest,
+		   const struct job_order *order, rehome_fn *fn, void *arg)
 {
-	struct guest *guest = daemon_find_guest(daemon, entry->uuid.text);
-	struct rewriting *r = xcalloc(1, sizeof(*r));
-	struct node_mask from = { 0 }, kept = { 0 };
+	struct rewriting *r = begin(daemon, fn, arg);
+	char text[LIST_NODES_TEXT];
+	struct node_mask keep;
 
-	for (size_t i = 0; i < entry->n_moves; i++)
-		node_mask_add(&from, entry->moves[i].from);
-	/* a node that any cell still uses stays */
-	for (size_t c = 0; guest && c < guest->n_cells; c++)
-		node_each (node, from)
-			if (guest->cells[c].node_bytes[node] >= MIB)
-				node_mask_add(&kept, node);
-	*r = (struct rewriting) {
-		.sys = daemon->sys,
-		.identity.pidfd = -1,
-		.nodes = { from.bits & ~kept.bits },
-		.fn = fn,
-		.arg = arg,
-	};
-	log_info("mover", "guest %s: narrowing its cpuset to its new home",
-		 entry->guest_name);
-	submit(daemon, guest, r);
+	if (!guest) {
+		give_up(r, -ESRCH, "the guest has ended");
+		return;
+	}
+	keep = nodes_kept(guest, order, NULL);
+	r->nodes.bits = ~keep.bits;
+	keep.bits &= daemon->topo.has_memory.bits;
+	log_info("mover", "guest %s: narrowing its cpuset to its new home, %s",
+		 guest->name, list_format_nodes(keep, text, sizeof(text)));
+	if (is_for_libvirt(guest))
+		ask_libvirt(daemon, guest, keep, r);
+	else
+		submit(daemon, guest, r);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Re-homing a guest that is bound to other nodes: widen its cpuset, move its
- * memory at our own pace, narrow the cpuset to where the memory is now. libvirt
- * refuses to do this for numatune strict. A failure at any point leaves cpusets
- * that include all nodes with memory of the guest. Called by moves.c and the
- * rebalance verb, in the loop; the writing is done on task threads.
+ * Re-homing a guest that is bound to other nodes: let it use the new nodes too,
+ * move its memory at our own pace, then take away the nodes it has left. A guest
+ * that numatune restrictive binds is re-bound by libvirt itself; one that strict
+ * binds by its cpusets, since libvirt refuses to do that. A failure at any point
+ * leaves cpusets that include all nodes with memory of the guest. Called by
+ * ends.c, resume.c and the rebalance verb, in the loop; the writing is done on
+ * task threads.
  */
 #ifndef REHOME_H
 #define REHOME_H
@@ -17,18 +19,38 @@
 struct daemon;
 struct guest;
 struct job_entry;
+struct job_order;
+struct plan;
 
 /* In the loop: err is 0 or -errno with why. */
 typedef void rehome_fn(void *arg, int err, const struct why *why);
+
+/* The nodes that the guest's plan moves to and that it may not use yet. */
+struct node_mask rehome_closed(const struct guest *guest,
+			       const struct plan *plan);
+
+/* True when the guest's plan goes where the guest or one of its cells is not
+ * bound to, so that only a re-homing can carry it out. */
+bool rehome_is_needed(const struct guest *guest, const struct plan *plan);
+
+/*
+ * The kernel rebinds what strict binds by position: the first of the old nodes
+ * becomes the first of the new ones, and so on. -EINVAL and why when that would
+ * bind a cell to nodes where none of its memory is to be. What an earlier
+ * re-homing has bound is not known, and not judged.
+ */
+int rehome_check(const struct guest *guest, const struct job_order *order,
+		 const struct plan *plan, struct why *why);
 
 /* Let the guest use nodes as well, then fn. */
 void rehome_widen(struct daemon *daemon, const struct guest *guest,
 		  struct node_mask nodes, rehome_fn *fn, void *arg);
 
-/* The job that followed has ended: take the nodes that it has emptied away
- * from the guest, then fn. */
-void rehome_narrow(struct daemon *daemon, const struct job_entry *entry,
-		   rehome_fn *fn, void *arg);
+/* The memory has arrived: take away all nodes but those that the order names,
+ * that cells outside it are bound to, or that still have memory; then fn. guest
+ * NULL: it has ended. */
+void rehome_narrow(struct daemon *daemon, const struct guest *guest,
+		   const struct job_order *order, rehome_fn *fn, void *arg);
 
 /* True when the job was a re-homing one that left nothing behind but what
  * cannot move: then narrowing is right. */

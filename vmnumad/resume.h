@@ -9,6 +9,8 @@
 
 struct daemon;
 struct guest;
+struct job_order;
+struct uuid;
 
 /* At start: read the journal. A journal that cannot be used is reported and
  * left where it is. */
@@ -16,6 +18,14 @@ void resume_load(struct daemon *daemon);
 
 /* A job was started or has ended: write down what is still to be done. */
 void resume_save(struct daemon *daemon);
+
+/* A re-homing begins: write its order down before cpusets are touched, and keep
+ * it until they are narrowed again or it has failed in the open. */
+void resume_hold(struct daemon *daemon, const struct guest *guest,
+		 const struct job_order *order);
+
+/* What was asked for a guest has ended: forget it. */
+void resume_release(struct daemon *daemon, const struct uuid *uuid);
 
 /* A guest has become known: carry on with what was ordered for it. */
 void resume_guest(struct daemon *daemon, struct guest *guest);

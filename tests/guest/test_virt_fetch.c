@@ -142,6 +142,58 @@ START_TEST(driver_without_passthrough_refuses_questions)
 }
 END_TEST
 
+/* virt_tuned_fn */
+static void on_tuned(void *arg, int err, const struct why *why)
+{
+	struct seen *seen = arg;
+
+	seen->n_fetched++;
+	seen->fetch_err = err;
+	seen->why = *why;
+	seen_look(seen);
+}
+
+static void set_nodes(struct seen *seen, const struct uuid *uuid, int node)
+{
+	seen->n_fetched = 0;
+	ck_assert_int_eq(virt_set_nodes(seen->virt, uuid, node_mask_of(node),
+					on_tuned, seen),
+			 0);
+	seen_run_until(seen, has_answer);
+}
+
+START_TEST(nodes_are_set_by_libvirt_and_the_xml_says_so)
+{
+	struct seen *seen = seen_start_and_list();
+	struct uuid uuid = seen->events[0].uuid;
+	struct uuid unknown = { "00000000-0000-4000-8000-000000000000" };
+
+	set_nodes(seen, &uuid, 1);
+	ck_assert_msg(seen->fetch_err == 0, "%s", seen->why.text);
+	fetch(seen, &uuid);
+	ck_assert_ptr_nonnull(strstr(seen->xml, "nodeset='1'"));
+	set_nodes(seen, &unknown, 1);
+	ck_assert_int_eq(seen->fetch_err, -ENOENT);
+	seen_finish(seen);
+}
+END_TEST
+
+START_TEST(nodes_are_not_set_over_a_read_only_connection)
+{
+	const struct virt_options options = {
+		.uri = TEST_URI,
+		.is_read_only = true,
+	};
+	struct seen *seen = seen_start(&options);
+
+	seen_run_until(seen, seen_has_list);
+	ck_assert_int_eq(virt_set_nodes(seen->virt, &seen->events[0].uuid,
+					node_mask_of(0), on_tuned, seen),
+			 -EPERM);
+	seen_finish(seen);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("virt_fetch");
@@ -155,6 +207,8 @@ int main(void)
 	tcase_add_test(tc, fetch_under_way_is_not_answered_after_destroy);
 	tcase_add_test(tc, read_only_connection_lists_and_has_no_monitor);
 	tcase_add_test(tc, driver_without_passthrough_refuses_questions);
+	tcase_add_test(tc, nodes_are_set_by_libvirt_and_the_xml_says_so);
+	tcase_add_test(tc, nodes_are_not_set_over_a_read_only_connection);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -301,7 +301,7 @@ const struct verb verb_rebalance = {
 		"repeated\n"
 		"  --rehome        widen and narrow the cpuset of a guest bound "
 		"by\n"
-		"                  numatune strict\n"
+		"                  numatune strict or restrictive\n"
 		"  --dry-run       show the plan and its price, move nothing\n"
 		"  --no-wait       do not wait for the end\n"
 		"  --hurry         move as fast as the host can, at the guest's cost\n"

@@ -2,7 +2,8 @@
 /*
  * The connection to libvirt: keeps it up, lists the running guests, passes on
  * what happens to them, and fetches what libvirt knows of one guest. It judges
- * nothing and never changes a guest; in particular it never sets an affinity.
+ * nothing, and changes a guest by virt_set_nodes() alone, when an administrator
+ * re-homes it; in particular it never sets an affinity.
  * Called by the daemon. One connection for each process, since libvirt's event
  * loop is one for each process.
  *
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "node.h"
 #include "uuid.h"
 #include "why.h"
 
@@ -150,5 +152,16 @@ typedef void virt_fetched_fn(void *arg, const struct uuid *uuid, int err,
  * pool is full. */
 int virt_fetch(struct virt *virt, const struct uuid *uuid, virt_fetched_fn *fn,
 	       void *arg);
+
+/* In the loop: err is 0, or -errno with why. After -ETIMEDOUT it may still come
+ * to pass. */
+typedef void virt_tuned_fn(void *arg, int err, const struct why *why);
+
+/* Let a guest that numatune restrictive binds use exactly nodes, by libvirt's
+ * own API, until it ends; libvirt refuses it for other modes (9.0). fn is called
+ * once, later. 0, -ENOTCONN when not up, -EPERM when read-only, -EAGAIN when
+ * the pool is full. */
+int virt_set_nodes(struct virt *virt, const struct uuid *uuid,
+		   struct node_mask nodes, virt_tuned_fn *fn, void *arg);
 
 #endif

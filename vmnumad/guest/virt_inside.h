@@ -37,7 +37,8 @@ struct virt_task {
 	virt_finish_fn *finish; /* in the loop; not after virt_destroy() */
 	struct uuid uuid; /* for fetches: which guest */
 	virt_fetched_fn *fetched; /* for fetches: who asked */
-	void *arg; /* for fetches: for whom */
+	virt_tuned_fn *tuned; /* for virt_set_nodes(): who asked */
+	void *arg; /* for whom */
 };
 
 enum virt_phase {

@@ -14,6 +14,7 @@
 #include "host/list.h"
 #include "policy/policy.h"
 #include "rehome.h"
+#include "resume.h"
 #include "serve/answer.h"
 #include "serve/control.h"
 #include "serve/guest_of.h"
@@ -178,9 +179,13 @@ static int start(struct daemon *daemon, struct control_call *call,
 	struct job_entry *entry;
 	struct why why;
 
+	if (r->order.is_rehome && !r->is_wide)
+		resume_hold(daemon, guest, &r->order);
 	entry = daemon_start_job(daemon, guest, plan, &r->order, &why);
-	if (!entry)
+	if (!entry) {
+		resume_release(daemon, &guest->uuid);
 		return control_fail(call, RPC_FAILED, 1, why.text);
+	}
 	if (!r->is_waiting)
 		return control_reply(call, answer_job(entry));
 	daemon_watch_job(daemon, entry, call);
@@ -205,6 +210,8 @@ static void on_widened(void *arg, int err, const struct why *why)
 	struct guest *guest = daemon_find_guest(w->daemon, w->uuid.text);
 
 	w->rebalance->is_wide = true;
+	if (err < 0)
+		resume_release(w->daemon, &w->uuid);
 	if (err == 0 && guest) {
 		plan_and_go(w->daemon, w->call, guest, NULL, w->rebalance);
 	} else if (guest) {
@@ -216,18 +223,6 @@ static void on_widened(void *arg, int err, const struct why *why)
 			     "the guest has ended");
 	}
 	free(w);
-}
-
-/* The nodes that the plan moves to and that the guest may not use yet. */
-static struct node_mask closed_targets(const struct guest *guest,
-				       const struct plan *plan)
-{
-	struct node_mask to = { 0 };
-
-	for (size_t i = 0; i < plan->n_moves; i++)
-		node_mask_add(&to, plan->moves[i].to);
-	to.bits &= ~guest->mems_allowed.bits;
-	return to;
 }
 
 static void widen(struct daemon *daemon, struct control_call *call,
@@ -242,6 +237,7 @@ static void widen(struct daemon *daemon, struct control_call *call,
 		.uuid = guest->uuid,
 		.rebalance = r,
 	};
+	resume_hold(daemon, guest, &r->order);
 	rehome_widen(daemon, guest, nodes, on_widened, w);
 }
 
@@ -255,15 +251,22 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 	struct node_mask closed;
 	struct refused refused;
 	struct plan plan;
+	struct why why;
 	size_t index;
 	int err;
 
 	r->order.is_rehome = r->is_rehome_said || guest_may_rehome(guest);
 	err = daemon_plan_order(daemon, guest, &r->order, &plan, &refused);
 	index = (size_t)daemon_snapshot_index(daemon, guest);
-	closed = closed_targets(guest, &plan);
+	closed = rehome_closed(guest, &plan);
+	/* allowed is not needed: what is not bound is not narrowed either */
+	r->order.is_rehome = r->is_wide || r->is_rehome_said ||
+			     rehome_is_needed(guest, &plan);
 	if (err < 0) {
 		refuse(call, daemon, guest, r, &refused);
+	} else if (r->order.is_rehome && !r->is_wide &&
+		   rehome_check(guest, &r->order, &plan, &why) < 0) {
+		refuse_with(call, daemon, guest, r, why.text);
 	} else if (r->is_dry_run) {
 		control_reply(call, answer_plan(daemon, guest, &plan, index,
 						"dry-run"));
@@ -275,7 +278,6 @@ static void plan_and_go(struct daemon *daemon, struct control_call *call,
 		widen(daemon, call, guest, closed, r);
 		r = NULL;
 	} else {
-		r->order.is_rehome = r->is_wide || r->is_rehome_said;
 		start(daemon, call, guest, r, &plan);
 	}
 	daemon_free_plan(&plan);
