@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.1,6.12 --stack debian,backports
 #
 # Memory of every kind goes to the other node and comes back: a memfd that others
 # could map, 2 MiB pages of a pool, 4 KiB pages, and transparent huge pages of a

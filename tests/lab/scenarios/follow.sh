@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.1,6.12 --stack debian,backports
 #
 # The main job: a two-cell guest's vCPUs are pinned to the other node, and its
 # memory arrives there by itself; an explicit rebalance brings it back and holds

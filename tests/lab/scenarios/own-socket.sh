@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.12
+# lab: --nodes 2 --kernel 6.12 --stack debian,backports
 #
 # Ways to a guest's monitor. Through libvirt the guest is marked as tainted,
 # once. With passthrough = no it is not: then a guest without a QMP socket of

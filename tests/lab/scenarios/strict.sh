@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.1,6.12 --stack debian,backports
 #
 # A guest bound by numatune strict: refused with status 4 and the reason; with
 # --rehome its cpusets are widened, its memory moved, and the cpusets narrowed,
