@@ -54,8 +54,8 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	job->is_collapsing = spec->is_collapsing;
 	job->n_routes = spec->n_routes;
 	job->routes = xcalloc(spec->n_routes, sizeof(*job->routes));
-	memcpy(job->routes, spec->routes,
-	       spec->n_routes * sizeof(*job->routes));
+	for (size_t i = 0; i < spec->n_routes; i++)
+		job->routes[i].plan = spec->routes[i];
 	job->n_cells = spec->n_cells;
 	job->cells = xcalloc(spec->n_cells, sizeof(*job->cells));
 	job->published_cells = xcalloc(spec->n_cells, sizeof(*job->cells));

@@ -29,7 +29,8 @@ struct job_route {
 	int cell; /* the cell's number */
 	int from; /* node they lie on */
 	int to; /* node they shall lie on */
-	uint64_t bytes; /* how many; UINT64_MAX: all that are found */
+	uint64_t bytes; /* how many; UINT64_MAX: all that are found. What is
+			 * beyond that counts as right where it lies */
 };
 
 /* What one cell's memory shall become. */

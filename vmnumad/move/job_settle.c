@@ -36,6 +36,21 @@ struct cell_count *job_find_cell(struct job *job, int cell)
 	return NULL;
 }
 
+/* What was taken in the pass before and has not gone may be made up for by
+ * other pages. */
+static void refill_routes(struct job *job)
+{
+	for (size_t i = 0; i < job->n_routes; i++) {
+		struct route *route = &job->routes[i];
+		uint64_t bytes = route->plan.bytes;
+
+		route->left_bytes =
+			bytes == UINT64_MAX
+				? UINT64_MAX
+				: bytes - u64_min(bytes, route->moved_bytes);
+	}
+}
+
 void job_begin_pass(struct job *job)
 {
 	job->cursor = (struct scan_cursor) { 0 };
@@ -47,6 +62,7 @@ void job_begin_pass(struct job *job)
 	job->known = job->ledger;
 	ledger_init(&job->ledger);
 	job_forget_splits(job);
+	refill_routes(job);
 	job->tally = (struct tally) { 0 };
 	job->tally.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
 	for (size_t i = 0; i < job->n_cells; i++)
@@ -124,10 +140,28 @@ void job_book_right(struct job *job, uint64_t bytes, enum residue was)
 	job->tally.right_bytes += bytes;
 }
 
+/* Count what has gone by a route with a limit; of two equal ones the first is
+ * filled first. */
+static void book_route(struct job *job, int cell, int from, int to,
+		       uint64_t bytes)
+{
+	for (size_t i = 0; i < job->n_routes; i++) {
+		struct route *route = &job->routes[i];
+
+		if (route->plan.cell != cell || route->plan.from != from ||
+		    route->plan.to != to ||
+		    route->moved_bytes >= route->plan.bytes)
+			continue;
+		route->moved_bytes += bytes;
+		return;
+	}
+}
+
 static void book_moved(struct job *job, const struct call *call, uint64_t bytes,
 		       int from, enum residue was)
 {
 	job_book_right(job, bytes, was);
+	book_route(job, call->region->cell, from, call->to, bytes);
 	job_shift_bytes(job, call->region->cell, bytes, from, call->to);
 	job->pass_moved_bytes += bytes;
 	job->all_moved_bytes += bytes;

@@ -40,6 +40,14 @@ struct retry {
 	uint64_t due_ns; /* not before */
 };
 
+/* A route of the spec, and how much of it is still to be gone. */
+struct route {
+	struct job_route plan; /* from the spec */
+	uint64_t moved_bytes; /* went this way, in all passes */
+	uint64_t left_bytes; /* may still be taken in this pass; UINT64_MAX: all
+			      * that are found */
+};
+
 /* The rest of a block that was taken for a huge page and was none. */
 struct rest {
 	const struct region *region; /* borrowed from the map */
@@ -83,7 +91,7 @@ struct job {
 	uint64_t id; /* from the spec */
 	struct identity identity; /* owned copy, for its pidfd */
 	struct guest_map *map; /* owned reference */
-	struct job_route *routes; /* owned; bytes count down */
+	struct route *routes; /* owned */
 	size_t n_routes; /* length of routes */
 	uint64_t room_wait_ns; /* from the spec */
 	bool is_collapsing; /* from the spec */

@@ -15,23 +15,38 @@ static bool is_huge(const struct folio *folio)
 	return folio->pages > 1;
 }
 
-/* The way from a node, for a folio of that size; NULL: it stays. Memory that
- * appeared on a node nobody planned for takes the way of the rest. */
-static struct job_route *find_route(struct job *job, int cell, int from)
+/*
+ * The way from a node; NULL: there is none. Memory that appeared on a node
+ * nobody planned for takes the way of the rest. *ret_is_spared: the plan wanted
+ * only so much of this node, and has it.
+ */
+static struct route *find_route(struct job *job, int cell, int from,
+				bool *ret_is_spared)
 {
-	struct job_route *fallback = NULL;
+	struct route *fallback = NULL;
+	bool is_full = false;
 
+	*ret_is_spared = false;
 	for (size_t i = 0; i < job->n_routes; i++) {
-		struct job_route *route = &job->routes[i];
+		struct route *route = &job->routes[i];
 
-		if (route->cell != cell || route->bytes == 0)
+		if (route->plan.cell != cell)
 			continue;
-		if (route->from == from)
+		if (route->plan.from == from && route->left_bytes > 0)
 			return route;
-		if (route->bytes == UINT64_MAX && !fallback)
+		if (route->plan.from == from)
+			is_full = true;
+		else if (route->plan.bytes == UINT64_MAX && !fallback)
 			fallback = route;
 	}
-	return fallback;
+	*ret_is_spared = is_full;
+	return is_full ? NULL : fallback;
+}
+
+/* What keeps this page itself: another one may go in its place. */
+static bool is_of_page(enum residue residue)
+{
+	return residue == RESIDUE_PINNED || residue == RESIDUE_SHARED;
 }
 
 /* Decide about one folio that the scan has found on a wrong node. */
@@ -42,26 +57,31 @@ static void route_folio(struct job *job, const struct cell_count *cell,
 	uint64_t bytes = folio->pages * PAGE_4K_BYTES;
 	struct gpa gpa = { region->gpa.v + (folio->at.v - region->hva.v) };
 	const struct ledger_range *known = ledger_find(&job->known, gpa);
-	struct job_route *route;
+	bool is_known = known && known->residue != RESIDUE_BUSY;
 	struct target *target;
+	struct route *route;
+	bool is_spared;
 
-	if (known && known->residue != RESIDUE_BUSY) {
+	route = find_route(job, cell->cell, folio->node, &is_spared);
+	if (is_spared) {
+		job_book_right(job, bytes, RESIDUE_UNTRIED);
+		return;
+	}
+	if (route && route->left_bytes != UINT64_MAX &&
+	    !(is_known && is_of_page(known->residue)))
+		route->left_bytes -= u64_min(route->left_bytes, bytes);
+	if (is_known) {
 		job_leave(job, region, folio, RESIDUE_UNTRIED, known->residue);
 		return;
 	}
-	route = find_route(job, cell->cell, folio->node);
 	if (!route)
 		return; /* not part of the plan: stays untried */
-	folio->to = (int8_t)route->to;
+	folio->to = (int8_t)route->plan.to;
 	target = job_target(job, region, folio);
-	if (target->is_closed) {
-		job_leave(job, region, folio, RESIDUE_UNTRIED,
-			  target->closed_as);
-		folio->to = NODE_NONE;
+	if (!target->is_closed)
 		return;
-	}
-	if (route->bytes != UINT64_MAX)
-		route->bytes -= u64_min(route->bytes, bytes);
+	job_leave(job, region, folio, RESIDUE_UNTRIED, target->closed_as);
+	folio->to = NODE_NONE;
 }
 
 /* Book what a window showed and mark what has to move. */

@@ -86,7 +86,8 @@ struct receipt {
 	uint64_t planned_bytes; /* found on wrong nodes, at the start as
 				 * estimated by the plan */
 	uint64_t moved_bytes; /* brought to a wanted node */
-	uint64_t already_bytes; /* were on a wanted node */
+	uint64_t already_bytes; /* were on a wanted node, or more than the plan
+				 * wanted of the node where they are */
 	uint64_t residue_bytes[RESIDUE_COUNT]; /* the rest, by class */
 
 	uint64_t calls; /* moving calls of move_pages */
