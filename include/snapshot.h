@@ -65,6 +65,8 @@ struct snap_vcpu {
 struct snap_cell {
 	int id; /* libvirt's number of the cell */
 	uint64_t size_bytes; /* guest-physical memory of the cell */
+	uint64_t pool_bytes; /* of these, in pages of the guest's page_bytes: the
+			      * rest is firmware, video memory and the like */
 	bool is_measured; /* node_bytes holds a measurement */
 	uint64_t node_bytes[NODES_MAX]; /* resident bytes on each node */
 	struct node_mask bound; /* numatune strict binds it to these nodes,
@@ -81,7 +83,8 @@ struct snap_guest {
 	unsigned int gates; /* bits of enum gate */
 	struct node_mask mems_allowed; /* nodes its cpuset lets it use */
 	uint64_t ram_bytes; /* all of its memory */
-	uint64_t page_bytes; /* largest page behind it, 0 unknown */
+	uint64_t page_bytes; /* largest page of a pool behind it; 0: none, the
+			      * kernel chooses */
 	uint64_t started_ns; /* CLOCK_MONOTONIC of its start, 0 long ago */
 	const struct snap_vcpu *vcpus; /* borrowed, sorted by id */
 	size_t n_vcpus; /* length of vcpus */

@@ -414,6 +414,21 @@ static void fill_tuning(struct guest *guest)
 	}
 }
 
+/* What the map says of pages, and of each cell's share in them. */
+static void fill_pages(struct guest *guest, struct snap_guest *snap)
+{
+	const struct guest_map *map = guest->built.map;
+
+	snap->ram_bytes = map->total_bytes;
+	snap->page_bytes = guest_map_pool_page_bytes(map);
+	for (size_t i = 0; i < guest->n_cells; i++) {
+		struct snap_cell *cell = &guest->cells[i];
+
+		cell->pool_bytes = guest_map_cell_paged_bytes(map, cell->id,
+							      snap->page_bytes);
+	}
+}
+
 void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
 {
 	struct snap_guest snap = {
@@ -431,7 +446,7 @@ void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
 
 	fill_tuning(guest);
 	if (guest->built.map)
-		snap.ram_bytes = guest->built.map->total_bytes;
+		fill_pages(guest, &snap);
 	*ret_snap = snap;
 }
 

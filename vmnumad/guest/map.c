@@ -281,6 +281,29 @@ uint64_t guest_map_cell_bytes(const struct guest_map *map, int cell)
 	return bytes;
 }
 
+uint64_t guest_map_pool_page_bytes(const struct guest_map *map)
+{
+	uint64_t page_bytes = 0;
+
+	for (size_t i = 0; i < map->n_regions; i++)
+		if (map->regions[i].page_bytes > PAGE_4K_BYTES)
+			page_bytes =
+				u64_max(page_bytes, map->regions[i].page_bytes);
+	return page_bytes;
+}
+
+uint64_t guest_map_cell_paged_bytes(const struct guest_map *map, int cell,
+				    uint64_t page_bytes)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < map->n_regions; i++)
+		if (map->regions[i].cell == cell &&
+		    map->regions[i].page_bytes == page_bytes)
+			bytes += map->regions[i].size_bytes;
+	return bytes;
+}
+
 int guest_map_n_cells(const struct guest_map *map)
 {
 	int n = 0;

@@ -91,6 +91,13 @@ bool guest_map_to_gpa(const struct guest_map *map, struct hva hva,
 /* Guest-physical memory of one cell, 0 for a cell that has none. O(n). */
 uint64_t guest_map_cell_bytes(const struct guest_map *map, int cell);
 
+/* The size of the largest pages of a pool; 0: it has none of any pool. O(n). */
+uint64_t guest_map_pool_page_bytes(const struct guest_map *map);
+
+/* Guest-physical memory of one cell in regions of that page size. O(n). */
+uint64_t guest_map_cell_paged_bytes(const struct guest_map *map, int cell,
+				    uint64_t page_bytes);
+
 /* One more than the highest cell that has memory. O(n). */
 int guest_map_n_cells(const struct guest_map *map);
 
