@@ -139,6 +139,41 @@ START_TEST(full_target_leaves_no_more_than_was_wanted)
 }
 END_TEST
 
+/* What can never go was not wanted as long as enough of the rest goes. */
+START_TEST(file_beside_enough_other_memory_is_not_left_behind)
+{
+	struct scene *s = limited_scene(kernels[_i], PAGE_2M_BYTES, 60 * MIB);
+
+	scene_memory(s, GIB, 16 * MIB, PAGE_4K_BYTES, 0, FAKE_DISK, 0);
+	scene_job(s);
+	scene_run(s);
+	ck_assert_int_eq(s->receipt.result, JOB_DONE);
+	ck_assert_uint_eq(s->receipt.moved_bytes, 60 * MIB);
+	scene_check_residue(s, RESIDUE_COUNT);
+	scene_destroy(s);
+}
+END_TEST
+
+/* A hugetlb guest with video memory, and pages of its pool are wanted. */
+START_TEST(only_pages_of_the_wanted_size_go)
+{
+	struct scene *s = scene_create(kernels[_i]);
+
+	s->nodes[1]->pool_2m = s->nodes[1]->pool_2m_free = 100;
+	scene_memory(s, 0, 16 * MIB, PAGE_4K_BYTES, 0, FAKE_ANON, 0);
+	scene_memory(s, GIB, 256 * MIB, PAGE_2M_BYTES, 0, FAKE_HUGETLB, 0);
+	s->routes[0].bytes = 60 * MIB;
+	s->routes[0].page_bytes = PAGE_2M_BYTES;
+	scene_move(s);
+	ck_assert_int_eq(s->receipt.result, JOB_DONE);
+	ck_assert_uint_eq(s->receipt.moved_bytes, 60 * MIB);
+	ck_assert_uint_eq(s->nodes[1]->pool_2m_free, 70);
+	ck_assert_int_eq(scene_folio(s, 0)->node, 0);
+	scene_check_residue(s, RESIDUE_COUNT);
+	scene_destroy(s);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	const TTest *const all[] = {
@@ -149,6 +184,8 @@ static void add_tests(TCase *tests)
 		page_that_is_pinned_is_made_up_for_by_another,
 		without_others_the_pinned_page_is_left_behind,
 		full_target_leaves_no_more_than_was_wanted,
+		file_beside_enough_other_memory_is_not_left_behind,
+		only_pages_of_the_wanted_size_go,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

@@ -31,6 +31,8 @@ struct job_route {
 	int to; /* node they shall lie on */
 	uint64_t bytes; /* how many; UINT64_MAX: all that are found. What is
 			 * beyond that counts as right where it lies */
+	uint64_t page_bytes; /* only of regions with such pages, the others
+			      * stay and count as right; 0: of all */
 };
 
 /* What one cell's memory shall become. */

@@ -15,13 +15,19 @@ static bool is_huge(const struct folio *folio)
 	return folio->pages > 1;
 }
 
+static bool is_of_kind(const struct route *route, const struct region *region)
+{
+	return route->plan.page_bytes == 0 ||
+	       route->plan.page_bytes == region->page_bytes;
+}
+
 /*
  * The way from a node; NULL: there is none. Memory that appeared on a node
  * nobody planned for takes the way of the rest. *ret_is_spared: the plan wanted
- * only so much of this node, and has it.
+ * only so much of this node and has it, or wants other pages.
  */
-static struct route *find_route(struct job *job, int cell, int from,
-				bool *ret_is_spared)
+static struct route *find_route(struct job *job, const struct region *region,
+				int from, bool *ret_is_spared)
 {
 	struct route *fallback = NULL;
 	bool is_full = false;
@@ -30,9 +36,10 @@ static struct route *find_route(struct job *job, int cell, int from,
 	for (size_t i = 0; i < job->n_routes; i++) {
 		struct route *route = &job->routes[i];
 
-		if (route->plan.cell != cell)
+		if (route->plan.cell != region->cell)
 			continue;
-		if (route->plan.from == from && route->left_bytes > 0)
+		if (route->plan.from == from && route->left_bytes > 0 &&
+		    is_of_kind(route, region))
 			return route;
 		if (route->plan.from == from)
 			is_full = true;
@@ -50,8 +57,7 @@ static bool is_of_page(enum residue residue)
 }
 
 /* Decide about one folio that the scan has found on a wrong node. */
-static void route_folio(struct job *job, const struct cell_count *cell,
-			struct folio *folio)
+static void route_folio(struct job *job, struct folio *folio)
 {
 	const struct region *region = job->window.region;
 	uint64_t bytes = folio->pages * PAGE_4K_BYTES;
@@ -62,7 +68,7 @@ static void route_folio(struct job *job, const struct cell_count *cell,
 	struct route *route;
 	bool is_spared;
 
-	route = find_route(job, cell->cell, folio->node, &is_spared);
+	route = find_route(job, region, folio->node, &is_spared);
 	if (is_spared) {
 		job_book_right(job, bytes, RESIDUE_UNTRIED);
 		return;
@@ -84,6 +90,22 @@ static void route_folio(struct job *job, const struct cell_count *cell,
 	folio->to = NODE_NONE;
 }
 
+/* Are all ways of the cell for so many bytes only? Then what cannot move is not
+ * missing. */
+static bool has_limit(const struct job *job, int cell)
+{
+	bool has_route = false;
+
+	for (size_t i = 0; i < job->n_routes; i++) {
+		const struct job_route *plan = &job->routes[i].plan;
+
+		if (plan->cell == cell && plan->bytes == UINT64_MAX)
+			return false;
+		has_route |= plan->cell == cell;
+	}
+	return has_route;
+}
+
 /* Book what a window showed and mark what has to move. */
 static void book_window(struct job *job)
 {
@@ -95,7 +117,11 @@ static void book_window(struct job *job)
 	tally->residue_bytes[RESIDUE_ABSENT] += window->absent_bytes;
 	if (window->region->backing == BACKING_FILE) {
 		tally->residue_bytes[RESIDUE_UNTRIED] -= window->size_bytes;
-		tally->residue_bytes[RESIDUE_UNMOVABLE] += window->size_bytes;
+		if (has_limit(job, cell->cell))
+			tally->right_bytes += window->size_bytes;
+		else
+			tally->residue_bytes[RESIDUE_UNMOVABLE] +=
+				window->size_bytes;
 		return;
 	}
 	for (int node = 0; node < NODES_MAX; node++) {
@@ -113,7 +139,7 @@ static void book_window(struct job *job)
 		return;
 	for (size_t i = 0; i < window->n_folios; i++)
 		if (!node_mask_has(cell->home, window->folios[i].node))
-			route_folio(job, cell, &window->folios[i]);
+			route_folio(job, &window->folios[i]);
 }
 
 /* 1 with a new window, 0 at the end of the map, -errno. */
