@@ -174,6 +174,33 @@ int policy_request(const struct policy_config *cfg, const struct snapshot *s,
 		   size_t guest, const struct request *req,
 		   struct plan *ret_plan, struct refused *ret_refused);
 
+/* Room that an administrator wants on a node, for a guest to come. */
+struct make_room {
+	int node; /* the node */
+	uint64_t bytes; /* to be free on it, beside its reserve */
+	bool is_huge; /* in its pool of 2 MiB pages, not beside it */
+	bool grows_pools; /* with is_huge: other nodes' pools may grow */
+	uint64_t pool_bytes[NODES_MAX]; /* with is_huge: free in the pools, and
+					 * not promised to anybody */
+};
+
+/* Plan the moves that free the room, of as few bytes as it takes: first those
+ * that are not at home on the node, then those that lose the least, never onto
+ * a node without room, never of a guest that policy_request() would refuse.
+ * A decision for each cell: REASON_REQUEST where it might give, planned_bytes
+ * of its resident_bytes on the node; else why it does not. *ret_free_bytes is
+ * what is free there already. Room for moves must be the number of all cells
+ * and nodes. Returns 0 (also when nothing has to move), -EINVAL (no such node),
+ * or -ENOSPC with all that could be moved in *ret_plan. */
+int policy_make_room(const struct policy_config *cfg, const struct snapshot *s,
+		     const struct make_room *want, struct plan *ret_plan,
+		     uint64_t *ret_free_bytes);
+
+/* How much farther from home each byte lies after a move: distance (10 within a
+ * node) times 1000, by the weights of home; below 0 it comes nearer. */
+int64_t policy_farther(const struct snapshot *s, const struct home *home,
+		       int from, int to);
+
 /* Price and gain of the moves that plan holds for guest number guest; all 0
  * when there are none. */
 void policy_price(const struct policy_config *cfg, const struct snapshot *s,

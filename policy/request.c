@@ -12,12 +12,7 @@
 #include "policy/home.h"
 #include "policy/placement.h"
 #include "policy/policy.h"
-
-/* Gates that even an administrator's word does not open: moving would fail, or
- * would disturb what is under way. The others only say "not by itself". */
-#define HARD_GATES                                                             \
-	(GATE_NO_MAP | GATE_MIGRATING | GATE_JOB | GATE_CONFIDENTIAL |         \
-	 GATE_PINNED | GATE_MOVING | GATE_DENIED)
+#include "policy/request.h"
 
 static int refuse(struct refused *ret_refused, enum refusal refusal, int err)
 {
@@ -63,7 +58,7 @@ static int check_words(const struct snapshot *s, const struct snap_guest *guest,
 static int check_gates(const struct snap_guest *guest,
 		       struct refused *ret_refused)
 {
-	unsigned int gates = guest->gates & HARD_GATES;
+	unsigned int gates = guest->gates & REQUEST_HARD_GATES;
 
 	if (guest->mode == MODE_OFF)
 		return refuse(ret_refused, REFUSAL_OFF, -EPERM);
