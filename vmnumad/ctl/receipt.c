@@ -31,7 +31,7 @@ static const struct {
 	const char *class;
 	const char *meaning;
 } residue_meanings[] = {
-	{ "absent", "never used by the guest: nothing to move" },
+	{ "absent", "never used by the guest, or swapped out" },
 	{ "busy", "in use by the kernel each time; try again later" },
 	{ "pinned", "held by a device or the kernel for long" },
 	{ "shared", "merged with other memory (KSM): not ours to move" },
