@@ -297,16 +297,26 @@ START_TEST(pressure_between_calls_is_not_waited_for)
 }
 END_TEST
 
-START_TEST(node_that_went_offline_is_given_up)
+static void offline_at_call(struct scene *s, enum fake_op op)
+{
+	if (op == FAKE_PAGES_MOVE && s->n_calls == s->arg)
+		s->nodes[1]->has_memory = false;
+}
+
+START_TEST(node_that_goes_offline_is_given_up)
 {
 	struct scene *s = scene_create(kernels[_i]);
 
-	scene_memory(s, 0, 64 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
-	s->nodes[1]->has_memory = false;
+	scene_memory(s, 0, 256 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	s->on_op = offline_at_call;
+	s->arg = 4;
 	scene_move(s);
 	ck_assert_int_eq(s->receipt.result, JOB_PARTIAL);
-	scene_check_residue(s, RESIDUE_NOMEM, 64 * MIB, RESIDUE_COUNT);
-	ck_assert_uint_eq(s->n_calls, 1);
+	ck_assert_uint_gt(s->receipt.moved_bytes, 0);
+	scene_check_residue(s, RESIDUE_NOMEM,
+			    256 * MIB - s->receipt.moved_bytes, RESIDUE_COUNT);
+	ck_assert_ptr_nonnull(strstr(s->receipt.why.text, "offline (node 1)"));
+	ck_assert_uint_eq(s->n_calls, 4);
 	scene_destroy(s);
 }
 END_TEST
@@ -419,7 +429,7 @@ static void add_tests(TCase *tests)
 		target_that_fills_up_during_a_call_is_waited_for,
 		target_under_memory_pressure_is_waited_for,
 		pressure_between_calls_is_not_waited_for,
-		node_that_went_offline_is_given_up,
+		node_that_goes_offline_is_given_up,
 		process_that_may_not_be_asked_is_denied,
 		rights_that_are_lost_meanwhile_end_the_job,
 	};
