@@ -243,17 +243,23 @@ static void ledger_open(const struct snap_cell *cell, const struct decision *d,
 	}
 }
 
-/* Pair the nodes that give with the nodes that lack, by rank. Crumbs on a node
- * give it no rank: they must not turn the pairing. */
+/* Too little of a cell to be worth a way of its own. */
+static bool is_crumb(const struct decision *d, uint64_t bytes)
+{
+	return bytes <= d->resident_bytes / 100;
+}
+
+/* Pair the nodes that give with the nodes that lack, by rank. Crumbs on a node,
+ * or lacking there, give it no rank: they must not turn the pairing. */
 static void place_by_rank(struct room *r, struct decision *d, struct ledger *l)
 {
 	struct node_mask sources = { 0 }, lacks = { 0 };
 	int to;
 
 	for (int n = 0; n < NODES_MAX; n++) {
-		if (l->source[n] > d->resident_bytes / 100)
+		if (!is_crumb(d, l->source[n]))
 			node_mask_add(&sources, n);
-		if (l->lack[n] > 0)
+		if (!is_crumb(d, l->lack[n]))
 			node_mask_add(&lacks, n);
 	}
 	to = node_mask_first(lacks);
@@ -265,11 +271,27 @@ static void place_by_rank(struct room *r, struct decision *d, struct ledger *l)
 	}
 }
 
+/* What the ranks have left, in the order of the nodes. For a crumb, as rounding
+ * leaves it, nothing leaves a home node. */
+static void place_rest(struct room *r, struct decision *d, struct ledger *l)
+{
+	struct node_mask nodes = home_nodes(&d->home);
+
+	for (int from = 0; from < NODES_MAX; from++) {
+		if (l->source[from] == 0)
+			continue;
+		node_each (to, nodes)
+			if (l->source[from] > 0 && l->lack[to] > 0 &&
+			    !(node_mask_has(nodes, from) &&
+			      is_crumb(d, l->lack[to])))
+				place(r, d, l, from, to);
+	}
+}
+
 static void place_cell(struct room *r, struct decision *d)
 {
 	const struct snap_guest *guest = &r->s->guests[d->guest];
 	const struct snap_cell *cell = guest->cells;
-	struct node_mask nodes = home_nodes(&d->home);
 	struct placement_need need;
 	struct ledger l;
 
@@ -280,13 +302,7 @@ static void place_cell(struct room *r, struct decision *d)
 		       placement_granule(guest), &need);
 	ledger_open(cell, d, &need, &l);
 	place_by_rank(r, d, &l);
-	for (int from = 0; from < NODES_MAX; from++) {
-		if (l.source[from] == 0)
-			continue;
-		node_each (to, nodes)
-			if (l.source[from] > 0 && l.lack[to] > 0)
-				place(r, d, &l, from, to);
-	}
+	place_rest(r, d, &l);
 	if (d->planned_bytes == 0 && d->rest != REASON_NONE)
 		d->reason = d->rest;
 	if (d->rest == REASON_BUDGET)
