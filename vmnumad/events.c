@@ -89,12 +89,24 @@ static void stir(struct daemon *daemon, struct guest *guest)
 	daemon_tick_soon(daemon);
 }
 
+/* It has landed here (or stayed, after a migration that failed): what was known
+ * of its memory is from before most of it came. */
+static bool has_landed(const struct virt_event *event)
+{
+	return event->kind == VIRT_RESUMED &&
+	       (strcmp(event->detail, "migrated") == 0 ||
+		strcmp(event->detail, "postcopy") == 0);
+}
+
 static void take_event(struct daemon *daemon, struct guest *guest,
 		       const struct virt_event *event)
 {
 	switch (event->kind) {
 	case VIRT_STARTED:
-		guest->started_ns = daemon->sys.ops->now_ns(daemon->sys.self);
+		/* one that comes in has its memory when it lands */
+		if (strcmp(event->detail, "migrated") != 0)
+			guest->started_ns =
+				daemon->sys.ops->now_ns(daemon->sys.self);
 		guest->wants_map = true;
 		break;
 	case VIRT_DEVICE_ADDED:
@@ -109,6 +121,7 @@ static void take_event(struct daemon *daemon, struct guest *guest,
 		guest->wants_measure = true;
 		return;
 	default:
+		guest->wants_map |= has_landed(event);
 		break;
 	}
 	guest->wants_domain = true;

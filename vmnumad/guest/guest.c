@@ -20,6 +20,10 @@
 #define MEASURE_LIVE_NS     (1 * NS_PER_S) /* while a job moves it */
 #define MEASURE_COST_FACTOR 100
 
+/* The end of a job is not always an event (none comes where a migration lands):
+ * libvirt is asked so often while there is one. */
+#define JOB_PERIOD_NS (2 * NS_PER_S)
+
 /* Where libvirt notes the pid of a guest: a file for anyone to read. */
 #define PID_FILE_FORMAT "/run/libvirt/qemu/%s.pid"
 
@@ -77,7 +81,7 @@ static void note_failure(struct guest *guest, uint64_t now_ns)
 	guest->retry_ns = now_ns + u64_min(NS_PER_S << shift, 60 * NS_PER_S);
 }
 
-static void fetch(struct guest *guest)
+static void fetch(struct guest *guest, uint64_t now_ns)
 {
 	const struct guest_env *env = guest->env;
 
@@ -85,6 +89,7 @@ static void fetch(struct guest *guest)
 		return; /* the next tick asks again */
 	guest->wants_domain = false;
 	guest->is_fetching = true;
+	guest->fetched_ns = now_ns;
 }
 
 void guest_take_domain(struct guest *guest, int err,
@@ -285,9 +290,12 @@ void guest_pursue(struct guest *guest, uint64_t now_ns)
 {
 	if (now_ns < guest->retry_ns)
 		return;
+	if (guest->job != VIRT_JOB_NONE &&
+	    now_ns > guest->fetched_ns + JOB_PERIOD_NS)
+		guest->wants_domain = true;
 	/* in mode off too: its name and its mode come from there */
 	if (guest->wants_domain && !guest->is_fetching)
-		fetch(guest);
+		fetch(guest, now_ns);
 	if (guest_mode(guest, NULL) == MODE_OFF)
 		return;
 	if (is_measure_old(guest, now_ns))

@@ -61,11 +61,13 @@ moved_since() {
 		json "[.jobs[] | select(.guest == \"$1\" and .job > $2) | .bytes_moved] | add // 0"
 }
 
-# Lines "FROM TO" of what was planned for a guest after job $2.
+# Lines "FROM TO" of what was planned for a guest after job $2, but for what the
+# rounding of shares leaves.
 ways_since() {
 	vmnumactl --json events |
 		json ".events[] | select(.kind == \"plan\" and .guest == \"$1\" and .job > $2) | .text" |
-		grep -o 'from node [0-9]* to node [0-9]*' | awk '{ print $3, $6 }' | sort -u
+		grep -oE '[0-9]+ MiB of cell [0-9]+ from node [0-9]+ to node [0-9]+' |
+		awk '$1 >= 8 { print $8, $11 }' | sort -u
 }
 
 # each_byte_once NAME JOB: jobs after JOB have moved no more than there is.
