@@ -202,6 +202,8 @@ static int take_daemon(struct config *c, const char *key, const char *text,
 {
 	if (strcmp(key, "connect") == 0)
 		return take_text(text, &c->uri, why);
+	if (strcmp(key, "read_only") == 0)
+		return take_bool(text, &c->is_read_only, why);
 	if (strcmp(key, "socket") == 0)
 		return take_text(text, &c->socket_path, why);
 	if (strcmp(key, "hook_socket") == 0)

@@ -39,6 +39,7 @@ struct config_guest {
 
 struct config {
 	char *uri; /* [daemon] connect, owned; NULL libvirt's default */
+	bool is_read_only; /* [daemon] read_only: ask libvirt for no more */
 	char *socket_path; /* [daemon] socket, owned */
 	char *hook_path; /* [daemon] hook_socket, owned */
 	char *journal_path; /* [daemon] journal, owned */

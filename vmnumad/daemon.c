@@ -142,6 +142,7 @@ static void create_parts(struct daemon *daemon)
 	struct virt_options virt = {
 		.uri = daemon->options->uri ? daemon->options->uri
 					    : config->uri,
+		.is_read_only = config->is_read_only,
 	};
 
 	daemon->history = history_create();

@@ -100,6 +100,7 @@ START_TEST(defaults_stand_where_nothing_is_said)
 	ck_assert_int_eq(load(p, "# nothing\n\n[follow]\n[move]\n"), 0);
 	ck_assert_int_eq(p->config.follow, MODE_AUTO);
 	ck_assert(p->config.is_passthrough);
+	ck_assert(!p->config.is_read_only);
 	ck_assert(!p->config.grows_pools);
 	ck_assert_int_eq(p->config.collapse, COLLAPSE_AUTO);
 	ck_assert_ptr_null(p->config.uri);
@@ -118,6 +119,7 @@ START_TEST(keys_are_taken_in_their_units)
 			  "connect = qemu:///session\n"
 			  "socket = /run/a.sock\n"
 			  "hook_socket = /run/b.sock\n"
+			  "read_only = yes\n"
 			  "log = debug\n"
 			  "[monitor]\n"
 			  "passthrough = no\n"
@@ -146,6 +148,7 @@ START_TEST(keys_are_taken_in_their_units)
 	ck_assert_str_eq(c->socket_path, "/run/a.sock");
 	ck_assert_str_eq(c->hook_path, "/run/b.sock");
 	ck_assert_int_eq(c->log_level, LOG_LEVEL_DEBUG);
+	ck_assert(c->is_read_only);
 	ck_assert(!c->is_passthrough);
 	ck_assert_int_eq(c->follow, MODE_PIN);
 	ck_assert_uint_eq(c->sample_ns, 250 * NS_PER_MS);

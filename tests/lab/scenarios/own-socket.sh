@@ -4,7 +4,8 @@
 #
 # Ways to a guest's monitor. Through libvirt the guest is marked as tainted,
 # once. With passthrough = no it is not: then a guest without a QMP socket of
-# ours is left alone and says why, and one with a socket is moved through that.
+# ours is left alone and says why, and one with a socket is moved through that;
+# so it is with a connection that may only read.
 
 set -eu
 
@@ -59,6 +60,23 @@ vmnumactl explain own
 expect 4 "$socket" vmnumactl rebalance own --to 0
 kill "$holder"
 wait_until 120 vmnumad_knows own || fail 'the socket is not tried again'
+stop_vmnumad
+
+note 'read_only = yes'
+start_vmnumad_with <<-END
+	[daemon]
+	read_only = yes
+	[guest own]
+	qmp = $socket
+END
+wait_vmnumad_knows own
+wait_until 60 vmnumad_says_of plain read-only || fail 'it is not said why plain has no map'
+vmnumad_has_said 'for reading only' || fail 'the connection is not read-only'
+[ "$(vmnumactl --json show plain | json '.guests[0].vcpus[0].node')" = 0 ] || fail 'the place of the vCPU is not shown'
+expect 4 read-only vmnumactl rebalance plain --to 1
+expect 0 moved vmnumactl rebalance own --to 0
+guest_is_on own 0 || fail 'own was not moved'
+[ "$(taints plain)$(taints own)" = 00 ] || fail 'a guest was tainted'
 stop_vmnumad
 
 note 'passthrough = yes'
