@@ -26,6 +26,7 @@ void events_on_fetched(void *arg, const struct uuid *uuid, int err,
 {
 	struct daemon *daemon = arg;
 	struct guest *guest = daemon_find_guest(daemon, uuid->text);
+	struct why known_wrong;
 	bool is_new;
 
 	if (!guest)
@@ -35,9 +36,15 @@ void events_on_fetched(void *arg, const struct uuid *uuid, int err,
 		return;
 	}
 	is_new = !guest->has_domain;
+	known_wrong = guest->domain.policy.wrong;
 	guest_take_domain(guest, err, domain, why);
 	if (is_new && guest->has_domain)
 		tell_guest(daemon, guest, true);
+	/* once, not at each look */
+	if (*guest->domain.policy.wrong.text &&
+	    strcmp(guest->domain.policy.wrong.text, known_wrong.text) != 0)
+		tell_refused(daemon, guest, "the policy in its metadata",
+			     guest->domain.policy.wrong.text);
 }
 
 static void on_virt_up(void *arg)

@@ -113,6 +113,8 @@ set_metadata "follow='off'"
 wait_until 30 mode_is 'off by metadata' || fail 'the metadata is not read again'
 set_metadata "follow='sometimes'"
 wait_until 30 vmnumad_has_said "follow='sometimes'" || fail 'bad metadata goes unsaid'
+event_says refused "follow='sometimes'" || fail 'no event tells of bad metadata'
+mode_is 'auto by default' || fail 'bad metadata changes the mode'
 set_metadata "follow='auto'"
 wait_until 120 guest_is_on web 1 || fail 'mode auto of the metadata moves nothing'
 probe_must_be_right web
