@@ -24,7 +24,7 @@ guest_is_on web 0 || fail "only $(guest_share web 0) % of the guest is on node 0
 
 note 'pin both vCPUs to node 1'
 guest_pin web 1
-wait_until 60 guest_is_on web 1 ||
+wait_until 180 guest_is_on web 1 ||
 	fail "only $(guest_share web 1) % of the memory followed the vCPUs"
 wait_until 60 no_job_is_running || fail 'a job does not end'
 vmnumactl list
