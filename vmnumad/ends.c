@@ -100,6 +100,8 @@ static void teach_guest(struct daemon *daemon, struct guest *guest,
 	guest_take_counts(guest, entry->cells, entry->n_cells, r->ended_ns);
 	ledger_finish(&guest->ledger);
 	ledger_copy(&entry->ledger, &guest->ledger);
+	if (guest->built.map) /* it may be newer than the job's */
+		ledger_keep(&guest->ledger, guest->built.map);
 }
 
 /* All is done for this job: tell everybody. */

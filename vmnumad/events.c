@@ -17,8 +17,13 @@
 
 void events_on_guest_known(void *arg, struct guest *guest)
 {
-	resume_guest(arg, guest);
-	daemon_tick_soon(arg);
+	struct daemon *daemon = arg;
+	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
+
+	if (entry && entry->job && guest->built.map)
+		job_set_map(entry->job, guest->built.map);
+	resume_guest(daemon, guest);
+	daemon_tick_soon(daemon);
 }
 
 void events_on_fetched(void *arg, const struct uuid *uuid, int err,

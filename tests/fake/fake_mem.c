@@ -117,6 +117,24 @@ void fake_region(struct fake_sys *fake, pid_t pid, uint64_t hva,
 	fake_unlock(fake);
 }
 
+void fake_unmap(struct fake_sys *fake, pid_t pid, uint64_t hva)
+{
+	struct fake_process *process;
+	struct fake_region *region;
+
+	fake_lock(fake);
+	process = fake_find_process(fake, pid);
+	assert(process);
+	region = fake_find_region(process, hva);
+	assert(region && region->start == hva);
+	free(region->folios);
+	process->n_regions--;
+	memmove(region, region + 1,
+		(size_t)(process->regions + process->n_regions - region) *
+			sizeof(*region));
+	fake_unlock(fake);
+}
+
 static bool is_present(const struct fake_folio *folio)
 {
 	return folio->node != NODE_NONE && !folio->is_zero &&

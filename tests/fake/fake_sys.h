@@ -180,6 +180,9 @@ void fake_region(struct fake_sys *fake, pid_t pid, uint64_t hva,
 		 uint64_t size_bytes, uint64_t folio_bytes, int node,
 		 enum fake_backing backing);
 
+/* The region that was made at hva is unmapped. */
+void fake_unmap(struct fake_sys *fake, pid_t pid, uint64_t hva);
+
 /* The folio that holds this byte, to look at or change; valid until the next
  * call that can split or collapse. NULL: not mapped. */
 struct fake_folio *fake_folio(struct fake_sys *fake, pid_t pid, uint64_t hva);

@@ -101,6 +101,20 @@ static bool is_in_map(const struct scene *s, uint64_t hva)
 	return false;
 }
 
+/* Not even a look at what is not the guest's. */
+static int watch_pages_where(void *self, pid_t pid, const struct hva *pages,
+			     size_t n, int *status)
+{
+	struct scene *s = self;
+	const struct sys *in = &s->pass.inner;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_in_map(s, pages[i].v))
+			ck_abort_msg("%#llx is not in the map",
+				     (unsigned long long)pages[i].v);
+	return in->ops->pages_where(in->self, pid, pages, n, status);
+}
+
 static int watch_pages_move(void *self, pid_t pid, const struct hva *pages,
 			    const int *nodes, size_t n, bool all, int *status)
 {
@@ -151,6 +165,7 @@ struct scene *scene_create(enum fake_kernel kernel)
 	s->pass.inner = fake_sys_door(s->fake);
 	s->ops = sys_pass_ops();
 	s->ops.pages_move = watch_pages_move;
+	s->ops.pages_where = watch_pages_where;
 	s->ops.write_file = watch_write_file;
 	s->sys = (struct sys) { .ops = &s->ops, .self = s };
 	for (int node = 0; node < SCENE_NODES; node++)

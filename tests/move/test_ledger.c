@@ -61,6 +61,41 @@ START_TEST(newer_note_replaces_the_part_it_covers)
 }
 END_TEST
 
+/* A DIMM is gone, and a region between two has shrunk. */
+START_TEST(what_is_not_in_the_map_is_forgotten)
+{
+	const struct region regions[] = {
+		{ .gpa = { 0x1000 },
+		  .size_bytes = 0x3000,
+		  .hva = { 0x10000 },
+		  .page_bytes = PAGE_4K_BYTES },
+		{ .gpa = { 0x8000 },
+		  .size_bytes = 0x1000,
+		  .hva = { 0x20000 },
+		  .page_bytes = PAGE_4K_BYTES },
+	};
+	struct guest_map *map;
+	struct ledger ledger;
+	struct why why;
+
+	ck_assert_int_eq(guest_map_build(regions, 2, &map, &why), 0);
+	ledger_init(&ledger);
+	note(&ledger, 0, 0x2000, RESIDUE_BUSY, 0);
+	note(&ledger, 0x2000, 0x7000, RESIDUE_PINNED, 0);
+	note(&ledger, 0x100000000, 0x1000, RESIDUE_SHARED, 1);
+	ledger_keep(&ledger, map);
+	ck_assert_uint_eq(ledger.n_ranges, 3);
+	ck_assert_uint_eq(ledger.ranges[0].gpa.v, 0x1000);
+	ck_assert_uint_eq(ledger.ranges[0].size_bytes, 0x1000);
+	ck_assert_uint_eq(ledger.ranges[1].gpa.v, 0x2000);
+	ck_assert_uint_eq(ledger.ranges[1].size_bytes, 0x2000);
+	ck_assert_uint_eq(ledger.ranges[2].gpa.v, 0x8000);
+	ck_assert_uint_eq(ledger.ranges[2].size_bytes, 0x1000);
+	ledger_finish(&ledger);
+	guest_map_unref(map);
+}
+END_TEST
+
 START_TEST(forgetting_cuts_ranges)
 {
 	struct ledger ledger;
@@ -172,6 +207,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, ranges_of_other_class_or_cell_stay_apart);
 	tcase_add_test(tests, newer_note_replaces_the_part_it_covers);
 	tcase_add_test(tests, forgetting_cuts_ranges);
+	tcase_add_test(tests, what_is_not_in_the_map_is_forgotten);
 	tcase_add_test(tests, full_ledger_counts_what_it_does_not_list);
 	tcase_add_test(tests, copy_is_independent);
 	tcase_add_loop_test(

@@ -169,16 +169,23 @@ static bool take_process(struct guest *guest, struct inspection *i)
 
 static void take_map(struct guest *guest, struct inspection *i)
 {
+	bool is_new;
+
 	if (!i->built.map) {
 		guest->map_why = i->why;
 		return;
 	}
+	is_new = !guest->built.map ||
+		 !guest_map_is_equal(guest->built.map, i->built.map);
 	if (guest->built.map)
 		map_result_finish(&guest->built);
 	guest->built = i->built;
 	i->built = (struct map_result) { 0 };
 	guest->map_why = (struct why) { "" };
 	sampler_set_hint(guest->sampler, &guest->built.cpus);
+	ledger_keep(&guest->ledger, guest->built.map);
+	if (!is_new)
+		return;
 	log_info("map",
 		 "guest %s: process %d, QEMU %s, %llu MiB in %zu regions",
 		 guest->name, (int)guest->identity.pid,

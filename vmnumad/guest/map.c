@@ -18,8 +18,8 @@
  *  4. the number of regions is bounded, so that a hostile QEMU cannot make the
  *     daemon grow;
  *  5. nothing changes after guest_map_build(). A change of the guest gives a new
- *     map; a job that still holds the old one keeps it by its reference and
- *     finds out from the kernel's answers (all absent) that it is stale.
+ *     map; a job that still holds the old one keeps it by its reference, and is
+ *     given the new one before its next call (move/job_map.c).
  *
  * That a region's range in QEMU really is RAM of that process is not known
  * here: map_build.c compares it with /proc/PID/maps before it comes this far.

@@ -10,7 +10,8 @@
  * When the walk is over and nothing waits, the walk begins anew if anything was
  * moved, to meet memory that appeared meanwhile and to count what is where. When
  * a pass moved nothing, huge pages that were split on the way are made whole
- * again (job_repair.c), and the job has ended.
+ * again (job_repair.c), and the job has ended. When the guest gets another map
+ * meanwhile, all of this begins anew (job_map.c).
  *
  * A step does one such piece of work. Several threads may step a job: choosing
  * and booking happen under the job's lock, the calls do not.
@@ -23,7 +24,7 @@
 #include "move/job_state.h"
 #include "xalloc.h"
 
-static uint64_t scope_bytes(const struct job *job)
+uint64_t job_scope_bytes(const struct job *job)
 {
 	uint64_t sum = 0;
 
@@ -77,7 +78,7 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	job->receipt.kvm_pages_2m_before = KVM_STAT_UNKNOWN;
 	job->receipt.kvm_pages_2m_after = KVM_STAT_UNKNOWN;
 	job->receipt.planned_bytes = spec->planned_bytes;
-	job->receipt.scope_bytes = scope_bytes(job);
+	job->receipt.scope_bytes = job_scope_bytes(job);
 	job->receipt.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
 	job->published = job->receipt;
 	job_begin_pass(job);
@@ -102,6 +103,8 @@ void job_destroy(struct job *job)
 	feel_finish(&job->feel);
 	identity_close(&job->sys, &job->identity);
 	guest_map_unref(job->map);
+	guest_map_unref(job->due_map);
+	guest_map_unref(atomic_load(&job->next_map));
 	ledger_finish(&job->ledger);
 	ledger_finish(&job->known);
 	pthread_mutex_destroy(&job->lock);
@@ -207,8 +210,9 @@ static enum job_turn end(struct job *job, enum job_result result,
 	return JOB_ENDED;
 }
 
-/* Calls of other lanes have to end first: what they move is to be counted, and a
- * page of a pool that is on its way is counted on both nodes. */
+/* Calls of other lanes have to end first: what they move is to be counted, they
+ * hold on to the map, and a page of a pool that is on its way is counted on both
+ * nodes. */
 static bool must_wait_for_lanes(const struct job *job, uint64_t now_ns,
 				uint64_t *ret_wake_ns)
 {
@@ -330,6 +334,11 @@ static enum job_turn choose(struct job *job, struct call *call,
 		return end_gone(job, now_ns, ret_wake_ns);
 	if (atomic_load(&job->is_cancelled))
 		return end_cancelled(job, now_ns, ret_wake_ns);
+	if (job_is_map_due(job)) {
+		if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
+			return JOB_WAIT;
+		job_take_map(job);
+	}
 	if (is_held(job, now_ns, ret_wake_ns))
 		return JOB_WAIT;
 	if (!job->has_scan)

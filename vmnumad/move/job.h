@@ -95,6 +95,12 @@ void job_cancel(struct job *job, const char *why);
 void job_pause(struct job *job);
 void job_resume(struct job *job);
 
+/* The guest was mapped anew, from any thread: before its next call the job walks
+ * over this map from the beginning, and never touches what is only in the old
+ * one. Its counts and its scope are then those of this map; what it has moved
+ * stays counted. The same map again changes nothing. A reference is taken. */
+void job_set_map(struct job *job, struct guest_map *map);
+
 /* The numbers as they are now, from any thread; never waits for a call. */
 void job_receipt(struct job *job, struct receipt *ret_receipt);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a job, shared by job.c (steps), job_take.c (what to move next),
- * job_settle.c (what became of it) and job_repair.c (what was split on the way).
- * Nobody else includes it.
+ * job_settle.c (what became of it), job_repair.c (what was split on the way) and
+ * job_map.c (another map). Nobody else includes it.
  */
 #ifndef MOVE_JOB_STATE_H
 #define MOVE_JOB_STATE_H
@@ -90,7 +90,10 @@ struct job {
 	struct sys sys; /* borrowed door */
 	uint64_t id; /* from the spec */
 	struct identity identity; /* owned copy, for its pidfd */
-	struct guest_map *map; /* owned reference */
+	struct guest_map *map; /* owned reference, changes under the lock */
+	struct guest_map *due_map; /* owned reference: the next one, or NULL */
+	_Atomic(struct guest_map *) next_map; /* owned reference that
+					       * job_set_map() left, or NULL */
 	struct route *routes; /* owned */
 	size_t n_routes; /* length of routes */
 	uint64_t room_wait_ns; /* from the spec */
@@ -194,8 +197,19 @@ void job_book_right(struct job *job, uint64_t bytes, enum residue was);
 void job_shift_bytes(struct job *job, int cell, uint64_t bytes, int from,
 		     int to);
 
+/* Bytes of its cells in its map. */
+uint64_t job_scope_bytes(const struct job *job);
+
 /* Begin a pass: everything is untried. */
 void job_begin_pass(struct job *job);
+
+/* job_map.c --------------------------------------------------------------- */
+
+/* Is there a map, other than the job's, to be taken? */
+bool job_is_map_due(struct job *job);
+
+/* Take it: the first pass begins anew. Only when no call is in flight. */
+void job_take_map(struct job *job);
 
 /* job_repair.c ------------------------------------------------------------ */
 

@@ -99,6 +99,20 @@ void ledger_forget(struct ledger *ledger, struct gpa gpa, uint64_t size_bytes)
 	}
 }
 
+void ledger_keep(struct ledger *ledger, const struct guest_map *map)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < map->n_regions; i++) {
+		const struct region *region = &map->regions[i];
+
+		ledger_forget(ledger, (struct gpa) { end },
+			      region->gpa.v - end);
+		end = region->gpa.v + region->size_bytes;
+	}
+	ledger_forget(ledger, (struct gpa) { end }, UINT64_MAX - end);
+}
+
 /* True when b continues a. */
 static bool continues(const struct ledger_range *a,
 		      const struct ledger_range *b)

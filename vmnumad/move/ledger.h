@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "guest/map.h"
 #include "move/receipt.h"
 
 /* More ranges than this are counted and not listed. */
@@ -39,6 +40,9 @@ void ledger_note(struct ledger *ledger, const struct ledger_range *range);
 
 /* Forget a range, or the part of ranges that lies in it. O(n). */
 void ledger_forget(struct ledger *ledger, struct gpa gpa, uint64_t size_bytes);
+
+/* Forget all that the map does not hold any more. O(n) for each region. */
+void ledger_keep(struct ledger *ledger, const struct guest_map *map);
 
 /* The range that holds the address, or NULL. O(log n). */
 const struct ledger_range *ledger_find(const struct ledger *ledger,
