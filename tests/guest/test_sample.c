@@ -175,6 +175,34 @@ START_TEST(affinity_that_cannot_be_read_is_none)
 }
 END_TEST
 
+/* The kernel asks the main thread's cpuset when pages are moved. */
+START_TEST(memory_may_go_where_all_cpusets_allow)
+{
+	static const struct {
+		const char *main; /* Mems_allowed_list of the main thread */
+		const char *vcpus[2]; /* of the vCPUs */
+		uint64_t mems; /* what comes of it */
+	} cases[] = {
+		{ "0-1", { "0-1", "0-1" }, 3 },
+		{ "1", { "0-1", "0-1" }, 2 },
+		{ "0-1", { "0-1", "0" }, 1 },
+		{ "0-1", { "0", "1" }, 3 }, /* cells with nodes of their own */
+		{ "0", { "1", "1" }, 1 },
+	};
+	struct scene s;
+
+	scene_begin(&s);
+	take(&s);
+	set_affinity(&s, 500, "0-7", cases[_i].main);
+	set_affinity(&s, 502, "0-7", cases[_i].vcpus[0]);
+	set_affinity(&s, 503, "0-7", cases[_i].vcpus[1]);
+	for (int i = 0; i < SAMPLE_AFFINITY_EVERY; i++)
+		take(&s);
+	ck_assert_uint_eq(sampler_mems_allowed(s.sampler).bits, cases[_i].mems);
+	scene_end(&s);
+}
+END_TEST
+
 START_TEST(pin_without_an_event_is_seen_within_eight_samples)
 {
 	struct scene s;
@@ -236,11 +264,11 @@ START_TEST(steady_sample_is_one_read_for_each_vcpu)
 			  SAMPLES * VCPUS);
 	ck_assert_uint_eq(after.calls[FAKE_OPEN_FILE],
 			  before.calls[FAKE_OPEN_FILE]);
-	/* An eighth of the statuses, and the names of the three threads that
+	/* An eighth of the statuses, the main thread's too, and the names of the three threads that
 	 * are no vCPUs at each listing. */
 	ck_assert_uint_eq(after.calls[FAKE_READ_FILE] -
 				  before.calls[FAKE_READ_FILE],
-			  SAMPLES * VCPUS / SAMPLE_AFFINITY_EVERY +
+			  SAMPLES * (VCPUS + 1) / SAMPLE_AFFINITY_EVERY +
 				  3 * SAMPLES / SAMPLE_LIST_EVERY);
 	ck_assert_uint_eq(after.calls[FAKE_EACH_ENTRY] -
 				  before.calls[FAKE_EACH_ENTRY],
@@ -263,9 +291,10 @@ START_TEST(affinity_reads_are_spread_over_the_samples)
 	for (int i = 2; i < SAMPLE_LIST_EVERY; i++) {
 		uint64_t before = fake_books(s.host).calls[FAKE_READ_FILE];
 
-		take(&s);
+		take(&s); /* and now and then the main thread's */
 		ck_assert_uint_eq(fake_books(s.host).calls[FAKE_READ_FILE],
-				  before + 16 / SAMPLE_AFFINITY_EVERY);
+				  before + 16 / SAMPLE_AFFINITY_EVERY +
+					  (i % SAMPLE_AFFINITY_EVERY == 1));
 	}
 	scene_end(&s);
 }
@@ -382,6 +411,7 @@ int main(void)
 	tcase_add_test(tc, each_sample_has_the_cpu_its_node_and_the_time_run);
 	tcase_add_test(tc, affinity_is_the_nodes_of_the_allowed_cpus);
 	tcase_add_test(tc, affinity_that_cannot_be_read_is_none);
+	tcase_add_loop_test(tc, memory_may_go_where_all_cpusets_allow, 0, 5);
 	tcase_add_test(tc, pin_without_an_event_is_seen_within_eight_samples);
 	tcase_add_test(tc, pin_with_an_event_is_seen_at_once);
 	tcase_add_test(tc, steady_sample_is_one_read_for_each_vcpu);

@@ -11,7 +11,10 @@
  * probe.pages=N (in place of percent), probe.threads=N, probe.idle (fill, then
  * only sleep), probe.busy=PERCENT (of the time that each thread touches pages;
  * default 100; less leaves the host time for other work), probe.period_ms=N (a
- * line every N milliseconds in place of every second, 50 or more).
+ * line every N milliseconds in place of every second, 50 or more),
+ * probe.follow=PERCENT (of the memory that comes later, to be filled too; each
+ * line then tells follow=BYTES of it, and plugged CPUs are started). Modules in
+ * the initramfs' /modules are loaded first.
  */
 #define _GNU_SOURCE
 
@@ -29,7 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE_BYTES    4096
+#include "probe.h"
+
 #define PAGE_WORDS    (PAGE_BYTES / sizeof(uint64_t))
 #define STRIDE_WORDS  64 /* every touch rewrites one word in so many */
 #define WHOLE_EVERY   16 /* one touch in so many checks the whole page */
@@ -46,6 +50,7 @@ struct settings {
 	uint64_t threads; /* touching threads, 0 for one per vCPU */
 	uint64_t busy_percent; /* of the time, 100 never sleeps */
 	uint64_t period_ms; /* from one line to the next */
+	uint64_t follow_percent; /* of memory that comes later, to fill */
 	int idle; /* fill, then touch nothing */
 };
 
@@ -79,7 +84,7 @@ static uint64_t now_ns(void)
 }
 
 /* One write per line, so that lines of several threads do not mix. */
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+void say(const char *format, ...)
 {
 	char line[256];
 	va_list args;
@@ -93,7 +98,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 }
 
 /* A dead init panics the guest's kernel, which the host sees at once. */
-static void die(const char *sentence)
+void die(const char *sentence)
 {
 	say("probe failed: %s\n", sentence);
 	exit(1);
@@ -229,10 +234,13 @@ static void *touch_for_ever(void *arg)
 }
 
 /* Prints one line for the time since the last; a gap still open counts. */
-static void report(struct toucher *touchers, uint64_t n, uint64_t start_ns,
+static void report(struct toucher *touchers, uint64_t n,
+		   const struct follow *follow, uint64_t start_ns,
 		   uint64_t interval_ns, uint64_t *touches_before)
 {
-	uint64_t touches = 0, wrong = 0, gap = 0, g, last, i, now = now_ns();
+	uint64_t touches = 0, wrong = follow->wrong, gap = 0, g, last, i;
+	uint64_t now = now_ns();
+	char filled[32] = "";
 
 	for (i = 0; i < n; i++) {
 		touches += atomic_load(&touchers[i].touches);
@@ -243,18 +251,21 @@ static void report(struct toucher *touchers, uint64_t n, uint64_t start_ns,
 		if (last && now > last && now - last > gap)
 			gap = now - last;
 	}
+	if (follow->buffer)
+		snprintf(filled, sizeof(filled), " follow=%llu",
+			 (unsigned long long)(follow->pages * PAGE_BYTES));
 	say("probe t=%llu touches=%llu longest_gap_ms=%llu wrong=%llu ms=%llu "
-	    "at_ms=%llu\n",
+	    "at_ms=%llu%s\n",
 	    (unsigned long long)((now - start_ns) / NS_PER_SEC),
 	    (unsigned long long)(touches - *touches_before),
 	    (unsigned long long)(gap / NS_PER_MS), (unsigned long long)wrong,
 	    (unsigned long long)(interval_ns / NS_PER_MS),
-	    (unsigned long long)(now / NS_PER_MS));
+	    (unsigned long long)(now / NS_PER_MS), filled);
 	*touches_before = touches;
 }
 
 static void report_for_ever(struct toucher *touchers, uint64_t n,
-			    uint64_t period_ns)
+			    struct follow *follow, uint64_t period_ns)
 {
 	uint64_t start = now_ns(), last = start, next = start, touches = 0, now;
 	struct timespec at;
@@ -264,8 +275,10 @@ static void report_for_ever(struct toucher *touchers, uint64_t n,
 		at.tv_sec = (time_t)(next / NS_PER_SEC);
 		at.tv_nsec = (long)(next % NS_PER_SEC);
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+		if (follow->buffer)
+			follow_step(follow);
 		now = now_ns();
-		report(touchers, n, start, now - last, &touches);
+		report(touchers, n, follow, start, now - last, &touches);
 		last = now;
 		/* A guest that stood still does not then print many lines. */
 		if (now > next + period_ns)
@@ -273,7 +286,7 @@ static void report_for_ever(struct toucher *touchers, uint64_t n,
 	}
 }
 
-static void read_file(const char *path, char *buf, size_t size)
+void read_file(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t len;
@@ -301,20 +314,11 @@ static void read_settings(struct settings *settings)
 			settings->busy_percent = strtoull(word + 11, NULL, 0);
 		else if (!strncmp(word, "probe.period_ms=", 16))
 			settings->period_ms = strtoull(word + 16, NULL, 0);
+		else if (!strncmp(word, "probe.follow=", 13))
+			settings->follow_percent = strtoull(word + 13, NULL, 0);
 		else if (!strcmp(word, "probe.idle"))
 			settings->idle = 1;
 	}
-}
-
-static uint64_t memory_pages(void)
-{
-	char text[4096], *total;
-
-	read_file("/proc/meminfo", text, sizeof(text));
-	total = strstr(text, "MemTotal:");
-	if (!total)
-		die("/proc/meminfo has no MemTotal");
-	return strtoull(total + 9, NULL, 10) * 1024 / PAGE_BYTES;
 }
 
 static void *map_bytes(uint64_t size_bytes)
@@ -376,11 +380,13 @@ int main(void)
 {
 	static struct toucher touchers[MAX_THREADS];
 	static struct probe probe;
+	static struct follow follow;
 	struct settings settings = { .percent = 75,
 				     .busy_percent = 100,
 				     .period_ms = 1000 };
 
 	mount("proc", "/proc", "proc", 0, NULL);
+	load_modules();
 	read_settings(&settings);
 	prepare(&probe, &settings);
 	say("probe filling bytes=%llu\n",
@@ -391,7 +397,8 @@ int main(void)
 		start_touchers(&probe, touchers);
 	say("probe ready bytes=%llu\n",
 	    (unsigned long long)(probe.pages * PAGE_BYTES));
-	report_for_ever(touchers, settings.idle ? 0 : probe.n_threads,
+	follow_begin(&follow, settings.follow_percent);
+	report_for_ever(touchers, settings.idle ? 0 : probe.n_threads, &follow,
 			settings.period_ms * NS_PER_MS);
 	return 0;
 }

@@ -356,7 +356,7 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 			xreallocarray(guest->cpus, n, sizeof(*guest->cpus));
 		guest->n_vcpus = n;
 	}
-	guest->mems_allowed.bits = n > 0 ? ~0ull : 0;
+	guest->mems_allowed = sampler_mems_allowed(guest->sampler);
 	for (size_t i = 0; i < n; i++) {
 		guest->vcpus[i] = (struct snap_vcpu) {
 			.id = samples[i].id,
@@ -367,7 +367,6 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 		};
 		guest->tids[i] = samples[i].tid;
 		guest->cpus[i] = samples[i].cpu;
-		guest->mems_allowed.bits &= samples[i].mems_allowed.bits;
 	}
 	return 0;
 }

@@ -89,8 +89,8 @@ struct guest {
 	pid_t *tids; /* their threads, same order */
 	int *cpus; /* CPUs they last ran on, same order */
 	size_t n_vcpus; /* length of the three */
-	struct node_mask mems_allowed; /* from the last sample: nodes that the
-					* cpusets of all vCPUs allow */
+	struct node_mask mems_allowed; /* from the last sample: nodes that its
+					* cpusets allow */
 	struct snap_cell *cells; /* from the last count */
 	size_t n_cells; /* length of cells */
 

@@ -54,6 +54,8 @@ struct sampler {
 	uint64_t n_taken; /* samples so far */
 	bool is_list_due; /* threads came or went */
 	bool is_affinity_due; /* of all vCPUs */
+	struct node_mask main_mems; /* nodes that the main thread's cpuset
+				     * lets it use */
 };
 
 struct sampler *sampler_create(const struct sys *sys, pid_t pid)
@@ -236,6 +238,21 @@ static void read_affinity(struct sampler *s, size_t at,
 		topology_nodes_of_cpulist(topo, cpus, &v->allowed, NULL);
 }
 
+static void read_main_mems(struct sampler *s, const struct topology *topo)
+{
+	char path[64];
+	char text[STATUS_SIZE];
+	struct proc_status status;
+	size_t len;
+
+	s->main_mems = topo->has_memory;
+	task_path(s, s->pid, "status", path, sizeof(path));
+	if (!s->sys->ops->read_file(s->sys->self, path, text, sizeof(text),
+				    &len) &&
+	    !proc_status_parse(text, &status))
+		s->main_mems = status.mems_allowed;
+}
+
 /* -ESRCH: the thread is gone. */
 static int read_stat(struct sampler *s, size_t at, const struct topology *topo)
 {
@@ -278,6 +295,8 @@ int sampler_take(struct sampler *s, const struct topology *topo,
 		if (err)
 			return err;
 	}
+	if (s->is_affinity_due || s->n_taken % SAMPLE_AFFINITY_EVERY == 1)
+		read_main_mems(s, topo);
 	while (i < s->n) {
 		if (read_stat(s, i, topo)) {
 			drop_slot(s, i);
@@ -293,4 +312,13 @@ int sampler_take(struct sampler *s, const struct topology *topo,
 	*ret_vcpus = s->samples;
 	*ret_n = s->n;
 	return 0;
+}
+
+struct node_mask sampler_mems_allowed(const struct sampler *s)
+{
+	struct node_mask mems = s->main_mems;
+
+	for (size_t i = 0; i < s->n; i++)
+		mems.bits &= s->samples[i].mems_allowed.bits;
+	return node_mask_is_empty(mems) ? s->main_mems : mems;
 }

@@ -51,13 +51,21 @@ void sampler_set_hint(struct sampler *sampler, const struct qmp_cpus *cpus);
 /*
  * Take one sample. *ret_vcpus is sorted by id, borrowed and valid until the
  * next call. Costs one read_fd for each vCPU, and on every
- * SAMPLE_AFFINITY_EVERYth sample of a vCPU one read_file; new and gone threads
- * cost a listing. Without any vCPU thread: 0 and an empty array. -ESRCH: there
- * is no such process (any more); other errors are those of reading
- * /proc/PID/task.
+ * SAMPLE_AFFINITY_EVERYth sample of a vCPU, and of the main thread, one
+ * read_file; new and gone threads cost a listing. Without any vCPU thread: 0
+ * and an empty array. -ESRCH: there is no such process (any more); other errors
+ * are those of reading /proc/PID/task.
  */
 int sampler_take(struct sampler *sampler, const struct topology *topo,
 		 const struct vcpu_sample **ret_vcpus, size_t *ret_n);
+
+/*
+ * Nodes to which the guest's memory may go, as of the last sample: those that the
+ * cpuset of the main thread allows, which is the one that move_pages(2) asks, and
+ * the cpusets of all vCPUs too. Where vCPUs have no node in common, as those of
+ * cells with nodes of their own, the main thread's alone count.
+ */
+struct node_mask sampler_mems_allowed(const struct sampler *sampler);
 
 /* Something was pinned or plugged: the next sample lists the threads and reads
  * all affinities anew. */
