@@ -79,6 +79,41 @@ START_TEST(memory_that_changes_meanwhile_is_told_from_memory_that_shrinks)
 }
 END_TEST
 
+/* virtio-mem with dynamic-memslots=on (QEMU 8.2) maps what is plugged, by parts. */
+START_TEST(parts_of_a_virtio_mem_are_regions_and_the_rest_is_a_hole)
+{
+	static const struct fake_block blocks[] = {
+		{ 0x100000, 0x9ff00000, NODE0 + 0x100000, "ram-node0" },
+		{ 0x198000000, 0x10000000, VMEM, "vm0m" },
+		{ 0x1b8000000, 0x08000000, VMEM + 0x20000000, "vm0m" },
+		{ 0 },
+	};
+	const struct guest_map *map;
+	struct scene s;
+
+	scene_begin(&s);
+	s.qemu.blocks = blocks;
+	s.qemu.replies[QMP_HMP_MTREE] =
+		"FlatView #0\n AS \"memory\", root: system\n Root memory "
+		"region: system\n"
+		"  0000000000100000-000000009fffffff (prio 0, ram): ram-node0 "
+		"@0000000000100000 KVM\n"
+		"  0000000198000000-00000001a7ffffff (prio 0, ram): vm0m KVM\n"
+		"  00000001b8000000-00000001bfffffff (prio 0, ram): vm0m "
+		"@0000000020000000 KVM\n\n";
+	ck_assert_msg(scene_build(&s) == 0, "%s", s.why.text);
+	map = s.result.map;
+	ck_assert_uint_eq(map->n_regions, 3);
+	ck_assert_uint_eq(map->regions[1].gpa.v, 0x198000000);
+	ck_assert_uint_eq(map->regions[1].size_bytes, 0x10000000);
+	ck_assert_uint_eq(map->regions[1].hva.v, VMEM);
+	ck_assert_uint_eq(map->regions[2].gpa.v, 0x1b8000000);
+	ck_assert_uint_eq(map->regions[2].size_bytes, 0x08000000);
+	ck_assert_uint_eq(map->regions[2].hva.v, VMEM + 0x20000000);
+	scene_end(&s);
+}
+END_TEST
+
 enum trouble {
 	EXIT, /* the process ends */
 	REUSE, /* and its number is given to another */
@@ -189,6 +224,8 @@ int main(void)
 		tc,
 		memory_that_changes_meanwhile_is_told_from_memory_that_shrinks,
 		0, N(changes));
+	tcase_add_test(
+		tc, parts_of_a_virtio_mem_are_regions_and_the_rest_is_a_hole);
 	tcase_add_loop_test(tc, guest_that_ends_or_stalls_meanwhile_gets_no_map,
 			    0, N(ambushes));
 	tcase_add_test(tc, process_that_is_not_the_one_we_knew_is_not_asked);
