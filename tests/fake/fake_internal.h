@@ -35,6 +35,7 @@ struct fake_process {
 	pid_t pid; /* not unique: reused numbers */
 	enum fake_life life; /* where in its life it is */
 	bool is_denied; /* EPERM */
+	unsigned int n_execs; /* how often it called execve(2) */
 	struct node_mask mems; /* its cpuset */
 	struct fake_region *regions; /* owned */
 	size_t n_regions; /* length of regions */

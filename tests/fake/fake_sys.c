@@ -112,6 +112,24 @@ struct fake_node *fake_node(struct fake_sys *fake, int node,
 	return n;
 }
 
+/* What tells a process from another one of its number, and from itself after
+ * execve(2). The first one of a number started at 0 with its stack at 0. */
+static void write_stat(struct fake_sys *fake, struct fake_process *process)
+{
+	char path[64], text[256];
+	unsigned int start_ticks = 0;
+
+	for (size_t i = 0; &fake->processes[i] != process; i++)
+		start_ticks += fake->processes[i].pid == process->pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", process->pid,
+		 process->pid);
+	snprintf(text, sizeof(text),
+		 "%d (fake) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %u 0 0 0 0 "
+		 "0 %u 0 0 0 0 0 0 0 0 0 17 0 0\n",
+		 process->pid, start_ticks, process->n_execs);
+	fake_file(fake, path, text);
+}
+
 void fake_process(struct fake_sys *fake, pid_t pid)
 {
 	fake_lock(fake);
@@ -123,6 +141,7 @@ void fake_process(struct fake_sys *fake, pid_t pid)
 		.life = FAKE_ALIVE,
 		.mems = { UINT64_MAX },
 	};
+	write_stat(fake, &fake->processes[fake->n_processes - 1]);
 	fake_unlock(fake);
 }
 
@@ -171,8 +190,13 @@ void fake_process_reuse(struct fake_sys *fake, pid_t pid)
 
 void fake_process_exec(struct fake_sys *fake, pid_t pid)
 {
+	struct fake_process *process;
+
 	fake_lock(fake);
-	fake_free_process(must_find(fake, pid));
+	process = must_find(fake, pid);
+	fake_free_process(process);
+	process->n_execs++;
+	write_stat(fake, process);
 	fake_unlock(fake);
 }
 

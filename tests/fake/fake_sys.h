@@ -155,7 +155,8 @@ struct fake_node *fake_node(struct fake_sys *fake, int node,
  * free memory, or gives free pages up, and what is in use above is surplus. */
 void fake_pool_resize(struct fake_sys *fake, int node, uint64_t pages);
 
-/* A living process that may use all nodes. */
+/* A living process that may use all nodes. Its file /proc/PID/task/PID/stat says
+ * what tells it from others. */
 void fake_process(struct fake_sys *fake, pid_t pid);
 /* It ends: a zombie first (EINVAL from moves), reaped later (ESRCH). Its files
  * below /proc/PID/ stay until it is reaped. */
@@ -164,7 +165,7 @@ void fake_process_reap(struct fake_sys *fake, pid_t pid);
 /* The kernel gives its number to a new process, without memory; handles of the
  * old one stay dead. */
 void fake_process_reuse(struct fake_sys *fake, pid_t pid);
-/* It calls execve(2): same process, none of its memory. */
+/* It calls execve(2): same process, none of its memory, its stack elsewhere. */
 void fake_process_exec(struct fake_sys *fake, pid_t pid);
 /* Its cpuset: a target outside of it is errno EACCES. */
 void fake_process_mems(struct fake_sys *fake, pid_t pid, struct node_mask mems);

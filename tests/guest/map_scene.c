@@ -39,14 +39,18 @@ void scene_begin(struct scene *s)
 	s->host = fake_sys_create(FAKE_LINUX_6_12);
 	s->sys = fake_sys_door(s->host);
 	fake_process(s->host, PID);
-	fake_file(s->host, "/proc/4242/stat", STAT);
+	fake_file(s->host, "/proc/4242/task/4242/stat", STAT);
 	fake_file(s->host, "/proc/4242/maps", MAPS_LOW MAPS_MEMORY MAPS_HIGH);
 	fake_file_bytes(s->host, "/proc/4242/cmdline", cmdline_two,
 			sizeof(cmdline_two) - 1);
 	s->qemu.capture = "qemu72-pc-devices";
 	s->qemu.blocks = scene_blocks;
 	s->qemu.replies[QMP_QUERY_CPUS_FAST] = CPUS;
-	s->identity = (struct identity) { .pid = PID, .start_ticks = 777 };
+	s->identity = (struct identity) {
+		.pid = PID,
+		.start_ticks = 777,
+		.stack_start = 1,
+	};
 	ck_assert_int_eq(
 		s->sys.ops->open_process(s->sys.self, PID, &s->identity.pidfd),
 		0);

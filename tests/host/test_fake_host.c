@@ -77,7 +77,7 @@ START_TEST(directories_are_made_of_paths)
 	ck_assert_int_eq(s.sys.ops->each_entry(s.sys.self, "/proc/42/task",
 					       append_name, names),
 			 0);
-	ck_assert_str_eq(names, "43 44 ");
+	ck_assert_str_eq(names, "42 43 44 ");
 	ck_assert_int_eq(s.sys.ops->each_entry(s.sys.self, "/proc/43",
 					       append_name, names),
 			 -ENOENT);

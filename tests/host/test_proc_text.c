@@ -86,6 +86,7 @@ START_TEST(odd_stat_lines_are_read_or_refused)
 	ck_assert_str_eq(stat.name, stats[_i].name);
 	ck_assert_int_eq(stat.parent_pid, 7);
 	ck_assert_uint_eq(stat.start_ticks, 22222);
+	ck_assert_uint_eq(stat.stack_start, 28);
 	ck_assert_int_eq(stat.last_cpu, 39);
 }
 END_TEST

@@ -249,8 +249,13 @@ END_TEST
 START_TEST(guest_whose_waits_are_unknown_gives_no_seat)
 {
 	struct scene *s = guest_create();
+	char path[64];
 
-	fake_file_remove(s->fake, "/proc/42/task/");
+	for (int i = 0; i < VCPUS; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/", PID,
+			 PID + 1 + i);
+		fake_file_remove(s->fake, path);
+	}
 	scene_move(s);
 	check_moved(s);
 	ck_assert_uint_eq(seat_calls(s), 0);

@@ -148,11 +148,25 @@ static int open_monitor(struct guest *guest, struct monitor *ret_monitor,
 	return monitor_virt_open(env->virt, &guest->uuid, ret_monitor, why);
 }
 
+/* What was known of its process is void. */
+static void forget_process(struct guest *guest)
+{
+	identity_close(guest->env->sys, &guest->identity);
+	if (guest->built.map)
+		map_result_finish(&guest->built);
+	guest->built = (struct map_result) { 0 };
+	sampler_destroy(guest->sampler);
+	guest->sampler = NULL;
+	guest->n_cells = 0;
+}
+
 /* Keep what it says of the process; true when there is a process. */
 static bool take_process(struct guest *guest, struct inspection *i)
 {
 	const struct guest_env *env = guest->env;
 
+	if (i->err == -ESRCH)
+		forget_process(guest);
 	if (i->err < 0)
 		return false;
 	if (guest->identity.pidfd >= 0 &&

@@ -38,33 +38,32 @@ int identity_poll(const struct sys *sys, const struct identity *identity)
 	return alive == 1 ? 0 : -ESRCH;
 }
 
-static int read_start_ticks(const struct sys *sys, pid_t pid,
-			    uint64_t *ret_ticks)
+/* Of the first thread alone: for the whole process the kernel walks all of its
+ * threads to fill the file. */
+static int read_stat(const struct sys *sys, pid_t pid,
+		     struct proc_stat *ret_stat)
 {
 	char path[64];
 	char text[1024];
-	struct proc_stat stat;
 	size_t len;
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid,
+		 (int)pid);
 	err = sys->ops->read_file(sys->self, path, text, sizeof(text), &len);
 	if (err)
 		return err == -ENOENT ? -ESRCH : err;
-	err = proc_stat_parse(text, &stat);
-	if (err)
-		return err;
-	*ret_ticks = stat.start_ticks;
-	return 0;
+	return proc_stat_parse(text, ret_stat);
 }
 
 int identity_check(const struct sys *sys, const struct identity *identity)
 {
-	uint64_t ticks;
+	struct proc_stat stat;
 
 	if (identity_poll(sys, identity) ||
-	    read_start_ticks(sys, identity->pid, &ticks) ||
-	    ticks != identity->start_ticks)
+	    read_stat(sys, identity->pid, &stat) ||
+	    stat.start_ticks != identity->start_ticks ||
+	    stat.stack_start != identity->stack_start)
 		return -ESRCH;
 	return 0;
 }
@@ -121,6 +120,7 @@ static int candidate_open(struct candidate *c, pid_t pid,
 			  struct identity *ret_identity, struct why *why)
 {
 	struct identity id = { .pid = pid, .pidfd = -1 };
+	struct proc_stat stat;
 	int err = c->sys->ops->open_process(c->sys->self, pid, &id.pidfd);
 
 	if (err) {
@@ -129,7 +129,7 @@ static int candidate_open(struct candidate *c, pid_t pid,
 	}
 	err = candidate_check(c, pid, uuid, &id.uuid, why);
 	if (!err)
-		err = read_start_ticks(c->sys, pid, &id.start_ticks);
+		err = read_stat(c->sys, pid, &stat);
 	/* A zombie looks like any process without a command line. */
 	if (identity_poll(c->sys, &id))
 		err = -ESRCH;
@@ -139,6 +139,8 @@ static int candidate_open(struct candidate *c, pid_t pid,
 		identity_close(c->sys, &id);
 		return err;
 	}
+	id.start_ticks = stat.start_ticks;
+	id.stack_start = stat.stack_start;
 	*ret_identity = id;
 	return 0;
 }

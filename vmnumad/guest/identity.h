@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which process is a guest, beyond doubt: uuid, pid, start time and a pidfd.
- * Process numbers are used again, so a pid alone is never acted on. Found here
+ * Process numbers are used again, so a pid alone is never acted on; and a process
+ * that calls execve(2) keeps all of these but none of its memory. Found here
  * when a guest appears, checked by the map builder and around every job; each
  * job holds a copy of its own.
  */
@@ -23,6 +24,7 @@ struct identity {
 	struct uuid uuid; /* of the guest; empty text: adopted without one */
 	pid_t pid; /* of its QEMU, in our pid namespace */
 	uint64_t start_ticks; /* when that process started, since boot */
+	uint64_t stack_start; /* of its program; another one after execve(2) */
 	int pidfd; /* owned; -1 in one that holds nothing */
 };
 
@@ -61,9 +63,10 @@ void identity_close(const struct sys *sys, struct identity *identity);
 int identity_poll(const struct sys *sys, const struct identity *identity);
 
 /*
- * identity_poll(), and that the start time is what it was: 0 or -ESRCH. For
- * the beginning of a job or of a map; it opens a file, and for a process the
- * kernel walks its threads to fill it.
+ * identity_poll(), and that start time and program are what they were: 0 or
+ * -ESRCH. execve(2) keeps everything but the place of the stack, which the
+ * kernel draws by lot (unless kernel.randomize_va_space is 0). Then what was
+ * known of the memory is void. Opens and reads a small file.
  */
 int identity_check(const struct sys *sys, const struct identity *identity);
 

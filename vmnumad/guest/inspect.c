@@ -46,7 +46,11 @@ static int find_process(struct inspection *i)
 				     &i->identity, &i->why);
 	i->identity = i->known;
 	i->known.pidfd = -1;
-	return identity_poll(&i->sys, &i->identity);
+	if (identity_check(&i->sys, &i->identity) == 0)
+		return 0;
+	why_set(&i->why, "process %d has ended or runs another program now",
+		(int)i->identity.pid);
+	return -ESRCH;
 }
 
 static void build_map(struct inspection *i)

@@ -17,6 +17,7 @@ enum stat_field {
 	STAT_USER = 14,
 	STAT_SYSTEM = 15,
 	STAT_START = 22,
+	STAT_STACK = 28,
 	STAT_CPU = 39,
 };
 
@@ -60,6 +61,9 @@ static int store_stat_field(struct proc_stat *stat, int field, uint64_t value)
 		return 0;
 	case STAT_START:
 		stat->start_ticks = value;
+		return 0;
+	case STAT_STACK:
+		stat->stack_start = value;
 		return 0;
 	case STAT_CPU:
 		stat->last_cpu = (int)value;

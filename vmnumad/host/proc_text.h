@@ -26,6 +26,8 @@ struct proc_stat {
 	uint64_t user_ticks; /* field 14, in ticks of sysconf(_SC_CLK_TCK) */
 	uint64_t system_ticks; /* field 15 */
 	uint64_t start_ticks; /* field 22, ticks since boot: pid's identity */
+	uint64_t stack_start; /* field 28: where the stack of its program
+			       * begins; 0 to those who may not trace it */
 	int last_cpu; /* field 39: the CPU it runs on or ran on last */
 };
 

@@ -330,7 +330,7 @@ static enum job_turn choose(struct job *job, struct call *call,
 
 	if (job->receipt.phase == PHASE_ENDED)
 		return JOB_ENDED;
-	if (job->is_gone || identity_poll(&job->sys, &job->identity) < 0)
+	if (job->is_gone || identity_check(&job->sys, &job->identity) < 0)
 		return end_gone(job, now_ns, ret_wake_ns);
 	if (atomic_load(&job->is_cancelled))
 		return end_cancelled(job, now_ns, ret_wake_ns);
@@ -399,7 +399,7 @@ static void end_call(struct job *job, const struct call *call)
 	if (--job->in_flight == 0)
 		pace_note_wait(&job->pace, feel_end_call(&job->feel, now_ns));
 	if (job->receipt.phase != PHASE_ENDED &&
-	    identity_poll(&job->sys, &job->identity) == 0) {
+	    identity_check(&job->sys, &job->identity) == 0) {
 		job_settle(job, call, now_ns);
 		publish(job, job->pass == 0);
 	}
