@@ -50,6 +50,7 @@ struct job_entry {
 	uint64_t start_ticks; /* when that process started */
 	struct job_order order; /* what it was asked to be */
 	bool is_superseded; /* stopped to make way for a newer plan */
+	unsigned int held_by; /* the enum gate that it waits for, 0 none */
 	struct plan_move *moves; /* the plan, owned */
 	size_t n_moves; /* length of moves */
 	struct price price; /* as expected at the start */

@@ -261,11 +261,13 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 		     (size_t)index, &entry->price);
 	entry->job = job_create(&spec, &daemon->sys);
 	guest->active_job = entry->id;
+	guest->wants_domain = true; /* has libvirt begun something meanwhile? */
 	guest->stirred_ns = 0;
 	job_entry_refresh(entry);
 	log_start(entry, order);
 	tell_start(daemon, entry);
 	crew_add(daemon->crew, entry->job);
+	daemon_tick_soon(daemon);
 	resume_save(daemon);
 	making_finish(&making);
 	return entry;

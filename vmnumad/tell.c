@@ -205,6 +205,21 @@ void tell_end(struct daemon *daemon, const struct job_entry *entry)
 	history_add(daemon->history, &h);
 }
 
+void tell_held(struct daemon *daemon, const struct job_entry *entry)
+{
+	struct happening h = happening_of_job(
+		entry->held_by ? HAPPENING_DEFERRED : HAPPENING_START, entry);
+
+	say(&h,
+	    entry->held_by ? "job %" PRIu64 " waits"
+			   : "job %" PRIu64 " goes on",
+	    entry->id);
+	why_set(&h.reason, "%s",
+		entry->held_by ? gate_text(entry->held_by)
+			       : "libvirt has done its work on the guest");
+	history_add(daemon->history, &h);
+}
+
 /* Decisions ----------------------------------------------------------------- */
 
 /* Why moves of the cell are put off; REASON_NONE: nothing is put off, or it is

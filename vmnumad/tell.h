@@ -33,6 +33,9 @@ void tell_conflicts(struct daemon *daemon, const struct host_conflicts *now);
 void tell_start(struct daemon *daemon, const struct job_entry *entry);
 void tell_end(struct daemon *daemon, const struct job_entry *entry);
 
+/* A job waits, for the gate of entry->held_by; 0: it goes on. */
+void tell_held(struct daemon *daemon, const struct job_entry *entry);
+
 /* What an administrator asked for ("rebalance") is refused. */
 void tell_refused(struct daemon *daemon, const struct guest *guest,
 		  const char *what, const char *reason);

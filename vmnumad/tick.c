@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "loop.h"
+#include "move/crew.h"
 #include "tell.h"
 #include "xalloc.h"
 
@@ -87,6 +88,25 @@ static void review_job(struct daemon *daemon, struct guest *guest,
 	daemon_cancel_job(daemon, entry, why);
 }
 
+/* Who copies a guest's memory meets pages that come and go, and waits for them:
+ * a job at work makes no calls until libvirt has done. */
+static void review_hold(struct daemon *daemon, const struct guest *guest,
+			unsigned int gates)
+{
+	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
+	unsigned int gate = gates & (GATE_MIGRATING | GATE_JOB);
+
+	if (!entry || !entry->job || entry->held_by == gate)
+		return;
+	entry->held_by = gate;
+	log_info("mover", "job %llu: guest %s: %s%s",
+		 (unsigned long long)entry->id, entry->guest_name,
+		 gate ? "waiting: " : "going on", gate ? gate_text(gate) : "");
+	tell_held(daemon, entry);
+	job_hold(entry->job, gate != 0);
+	crew_wake(daemon->crew, entry->job);
+}
+
 /* Decisions come in the order of the guests. */
 static void review_jobs(struct daemon *daemon)
 {
@@ -141,6 +161,9 @@ static void act(struct daemon *daemon)
 			log_warning("mover", "guest %s: no job: %s", g->name,
 				    why.text);
 	}
+	index = 0;
+	for (struct guest *g = daemon->guests; g; g = g->next)
+		review_hold(daemon, g, daemon->snapshot.guests[index++].gates);
 	review_jobs(daemon);
 }
 

@@ -127,7 +127,7 @@ START_TEST(guest_that_lands_is_deferred_until_libvirt_knows_of_no_job)
 	struct guest *guest = scene->guest;
 
 	guest->job = VIRT_JOB_MIGRATION_IN;
-	guest->fetched_ns = 1000 * NS_PER_S;
+	guest->asked_ns = 1000 * NS_PER_S;
 	ck_assert(is_deferred(guest));
 	guest_pursue(guest, 1001 * NS_PER_S);
 	ck_assert(!guest->wants_domain);

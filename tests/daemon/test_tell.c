@@ -102,6 +102,31 @@ static const struct {
 	  "the wanted node has no room for it" },
 };
 
+START_TEST(job_that_waits_for_libvirt_is_told_with_what_it_waits_for)
+{
+	struct scene *scene = scene_create();
+	struct job_entry entry = {
+		.id = 7,
+		.guest_name = (char *)"web",
+		.held_by = GATE_MIGRATING,
+	};
+	struct history_watch *watch =
+		history_watch(scene->daemon.history, hear, scene);
+
+	tell_held(&scene->daemon, &entry);
+	ck_assert_int_eq(scene->last.kind, HAPPENING_DEFERRED);
+	ck_assert_uint_eq(scene->last.job, 7);
+	ck_assert_str_eq(scene->last.text, "job 7 waits");
+	ck_assert_str_eq(scene->last.reason.text, "it is being live-migrated");
+	entry.held_by = 0;
+	tell_held(&scene->daemon, &entry);
+	ck_assert_int_eq(scene->last.kind, HAPPENING_START);
+	ck_assert_str_eq(scene->last.text, "job 7 goes on");
+	history_unwatch(watch);
+	scene_destroy(scene);
+}
+END_TEST
+
 START_TEST(what_is_put_off_is_told_with_its_reason)
 {
 	struct scene *scene = scene_create();
@@ -350,6 +375,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, what_is_put_off_is_told_with_its_reason, 0,
 			    (int)(sizeof(decisions) / sizeof(*decisions)));
 	tcase_add_test(tests, reason_is_told_once_and_not_each_tick);
+	tcase_add_test(
+		tests,
+		job_that_waits_for_libvirt_is_told_with_what_it_waits_for);
 	tcase_add_test(tests, reason_that_comes_and_goes_is_told_once);
 	tcase_add_test(tests, reason_that_returns_after_a_minute_is_told_again);
 	tcase_add_test(tests, cells_have_reasons_of_their_own);

@@ -1,109 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guest/guest.c: what a snapshot says of the pages behind a guest. */
+/*
+ * guest/guest.c: what libvirt's state and work mean for moving, and when libvirt
+ * is asked again.
+ */
 #include "guest/guest.h"
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config.h"
+#include "fake_sys.h"
+#include "virt_seen.h"
 
-#define HVA 0x7f0000000000ull
+#define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#define NS_PER_S 1000000000ull
 
-/* A region of a cell at gpa, with pages of that size. */
-static struct region paged(uint64_t gpa, uint64_t size_bytes,
-			   uint64_t page_bytes, int cell)
+#define XML                                                                    \
+	"<domain type='kvm' id='1'><name>web</name>"                           \
+	"<uuid>11111111-2222-3333-4444-5555555555ab</uuid>"                    \
+	"<memory unit='MiB'>64</memory><vcpu>1</vcpu></domain>"
+
+static const struct uuid web = { "11111111-2222-3333-4444-5555555555ab" };
+
+/* A guest that nobody may look at, and a libvirt that is not connected: what is
+ * wanted of it stays wanted. */
+struct scene {
+	struct fake_sys *host; /* owned */
+	struct sys sys; /* its door */
+	struct config config; /* mode off */
+	struct loop *loop; /* owned */
+	struct task_pool *pool; /* owned */
+	struct virt *virt; /* owned */
+	struct guest_env env; /* of the guest */
+	struct guest *guest; /* owned */
+};
+
+static void on_known(void *arg, struct guest *guest)
 {
-	return (struct region) {
-		.gpa = { gpa },
-		.size_bytes = size_bytes,
-		.hva = { HVA + gpa },
-		.page_bytes = page_bytes,
-		.backing = page_bytes > PAGE_4K_BYTES ? BACKING_HUGETLB
-						      : BACKING_ANON,
-		.cell = cell,
-		.block = "ram",
-	};
+	(void)arg;
+	ck_assert(guest->has_domain);
 }
 
-/* A guest of two cells with that main memory; cell 0 has video memory too, in
- * small pages. */
-static void snapshot_of(const uint64_t page_bytes[2], struct snap_cell cells[2],
-			struct snap_guest *ret_snap)
+static void scene_begin(struct scene *s)
 {
-	const struct region regions[] = {
-		paged(0, GIB, page_bytes[0], 0),
-		paged(2 * GIB, 16 * MIB, PAGE_4K_BYTES, 0),
-		paged(4 * GIB, 2 * GIB, page_bytes[1], 1),
-	};
-	struct config *config = calloc(1, sizeof(*config));
-	struct guest *guest = calloc(1, sizeof(*guest));
-	struct guest_env env = { .config = config };
-	char name[] = "web";
+	static const struct virt_options options = { .uri = TEST_URI };
+	static const struct virt_handlers handlers = { 0 };
 
-	ck_assert(config && guest);
-	cells[0] = (struct snap_cell) { .id = 0 };
-	cells[1] = (struct snap_cell) { .id = 1 };
-	guest->env = &env;
-	guest->name = name;
-	guest->cells = cells;
-	guest->n_cells = 2;
-	ck_assert_int_eq(guest_map_build(regions, 3, &guest->built.map, NULL),
-			 0);
-	guest_snapshot(guest, ret_snap);
-	guest_map_unref(guest->built.map);
-	free(guest);
-	free(config);
+	memset(s, 0, sizeof(*s));
+	s->host = fake_sys_create(FAKE_LINUX_6_12);
+	s->sys = fake_sys_door(s->host);
+	config_init(&s->config);
+	s->config.follow = MODE_OFF;
+	s->loop = loop_create();
+	s->pool = task_pool_create(s->loop, "test", 2, 16);
+	s->virt = virt_create(s->loop, s->pool, &options, &handlers, NULL);
+	s->env = (struct guest_env) {
+		.sys = &s->sys,
+		.config = &s->config,
+		.pool = s->pool,
+		.virt = s->virt,
+		.on_known = on_known,
+	};
+	s->guest = guest_create(&s->env, &web);
+	s->guest->wants_domain = false;
+}
+
+static void scene_end(struct scene *s)
+{
+	guest_destroy(s->guest);
+	virt_destroy(s->virt);
+	task_pool_destroy(s->pool, 1000);
+	loop_destroy(s->loop);
+	config_finish(&s->config);
+	fake_sys_destroy(s->host);
+}
+
+static void answer(struct scene *s, enum virt_state state, enum virt_job job,
+		   bool is_postcopy)
+{
+	const struct virt_domain domain = {
+		.xml = XML,
+		.xml_len = strlen(XML),
+		.state = state,
+		.job = job,
+		.is_postcopy = is_postcopy,
+	};
+
+	guest_take_domain(s->guest, 0, &domain, NULL);
 }
 
 static const struct {
-	const char *what; /* the case */
-	uint64_t page_bytes[2]; /* of the cells */
-	uint64_t largest_bytes; /* is said */
-	uint64_t pool_bytes[2]; /* is said of the cells */
-} cases[] = {
-	{ "no pool", { PAGE_4K_BYTES, PAGE_4K_BYTES }, 0, { 0, 0 } },
-	{ "a pool",
-	  { PAGE_2M_BYTES, PAGE_2M_BYTES },
-	  PAGE_2M_BYTES,
-	  { GIB, 2 * GIB } },
-	{ "one cell alone",
-	  { PAGE_4K_BYTES, PAGE_2M_BYTES },
-	  PAGE_2M_BYTES,
-	  { 0, 2 * GIB } },
-	{ "two pools", { GIB, PAGE_2M_BYTES }, GIB, { GIB, 0 } },
+	enum virt_state state;
+	enum virt_job job;
+	bool is_postcopy;
+	unsigned int gates; /* beside that there is no map */
+} lives[] = {
+	{ VIRT_STATE_RUNNING, VIRT_JOB_NONE, false, 0 },
+	{ VIRT_STATE_PAUSED, VIRT_JOB_NONE, false, GATE_PAUSED },
+	{ VIRT_STATE_RUNNING, VIRT_JOB_BACKUP, false, 0 },
+	{ VIRT_STATE_PAUSED, VIRT_JOB_BACKUP, false, GATE_PAUSED },
+	{ VIRT_STATE_RUNNING, VIRT_JOB_DUMP, false, GATE_JOB },
+	{ VIRT_STATE_PAUSED, VIRT_JOB_DUMP, false, GATE_JOB },
+	{ VIRT_STATE_PAUSED, VIRT_JOB_SAVE, false, GATE_JOB },
+	{ VIRT_STATE_RUNNING, VIRT_JOB_SNAPSHOT, false, GATE_JOB },
+	{ VIRT_STATE_RUNNING, VIRT_JOB_OTHER, false, GATE_JOB },
+	{ VIRT_STATE_RUNNING, VIRT_JOB_MIGRATION_OUT, false, GATE_MIGRATING },
+	{ VIRT_STATE_PAUSED, VIRT_JOB_MIGRATION_IN, false, GATE_MIGRATING },
+	{ VIRT_STATE_RUNNING, VIRT_JOB_NONE, true, GATE_MIGRATING },
 };
 
-START_TEST(snapshot_tells_the_pages_of_pools)
+/* A guest that libvirt pauses for its work is not simply "paused". */
+START_TEST(work_of_libvirt_closes_its_own_gate)
 {
-	struct snap_cell cells[2];
 	struct snap_guest snap;
+	struct scene s;
 
-	snapshot_of(cases[_i].page_bytes, cells, &snap);
-	ck_assert_msg(snap.page_bytes == cases[_i].largest_bytes, "%s",
-		      cases[_i].what);
-	ck_assert_uint_eq(snap.ram_bytes, 3 * GIB + 16 * MIB);
-	for (int i = 0; i < 2; i++)
-		ck_assert_msg(cells[i].pool_bytes == cases[_i].pool_bytes[i],
-			      "%s: cell %d", cases[_i].what, i);
+	scene_begin(&s);
+	answer(&s, lives[_i].state, lives[_i].job, lives[_i].is_postcopy);
+	guest_snapshot(s.guest, &snap);
+	ck_assert_uint_eq(snap.gates, GATE_NO_MAP | lives[_i].gates);
+	scene_end(&s);
 }
 END_TEST
 
-START_TEST(snapshot_without_a_map_tells_nothing_of_pages)
+/* Its end may come without an event. */
+START_TEST(libvirt_is_asked_again_while_it_works_on_the_guest)
 {
-	struct config *config = calloc(1, sizeof(*config));
-	struct guest *guest = calloc(1, sizeof(*guest));
-	struct guest_env env = { .config = config };
-	struct snap_guest snap;
-	char name[] = "web";
+	struct scene s;
+	bool is_busy = lives[_i].job != VIRT_JOB_NONE || lives[_i].is_postcopy;
+	uint64_t now_ns;
 
-	ck_assert(config && guest);
-	guest->env = &env;
-	guest->name = name;
-	guest_snapshot(guest, &snap);
-	ck_assert_uint_eq(snap.page_bytes, 0);
-	ck_assert(snap.gates & GATE_NO_MAP);
-	free(guest);
-	free(config);
+	scene_begin(&s);
+	answer(&s, lives[_i].state, lives[_i].job, lives[_i].is_postcopy);
+	now_ns = s.guest->asked_ns + NS_PER_S;
+	guest_pursue(s.guest, now_ns);
+	ck_assert(!s.guest->wants_domain);
+	guest_pursue(s.guest, now_ns + 1);
+	ck_assert(s.guest->wants_domain == is_busy);
+	scene_end(&s);
+}
+END_TEST
+
+/* So may the beginning of work that our job has to make way for. */
+START_TEST(libvirt_is_asked_again_while_we_work_on_the_guest)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	answer(&s, VIRT_STATE_RUNNING, VIRT_JOB_NONE, false);
+	s.guest->active_job = 3;
+	guest_pursue(s.guest, s.guest->asked_ns + NS_PER_S + 1);
+	ck_assert(s.guest->wants_domain);
+	scene_end(&s);
 }
 END_TEST
 
@@ -111,13 +160,17 @@ int main(void)
 {
 	Suite *suite = suite_create("guest");
 	TCase *tc = tcase_create("guest");
-	SRunner *runner = srunner_create(suite);
+	SRunner *runner;
 	int failed;
 
-	tcase_add_loop_test(tc, snapshot_tells_the_pages_of_pools, 0,
-			    (int)(sizeof(cases) / sizeof(*cases)));
-	tcase_add_test(tc, snapshot_without_a_map_tells_nothing_of_pages);
+	tcase_add_loop_test(tc, work_of_libvirt_closes_its_own_gate, 0,
+			    N(lives));
+	tcase_add_loop_test(tc,
+			    libvirt_is_asked_again_while_it_works_on_the_guest,
+			    0, N(lives));
+	tcase_add_test(tc, libvirt_is_asked_again_while_we_work_on_the_guest);
 	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

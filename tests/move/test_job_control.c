@@ -102,6 +102,32 @@ START_TEST(pause_is_obeyed_and_resume_goes_on)
 }
 END_TEST
 
+/* Whoever asked for a pause is not to be woken by the end of the hold. */
+START_TEST(held_job_makes_no_call_and_stays_paused_after_it)
+{
+	struct scene *s = busy_scene(kernels[_i]);
+	size_t n_calls;
+
+	scene_job(s);
+	run_steps(s, 5);
+	n_calls = s->n_calls;
+	job_hold(s->job, true);
+	ck_assert_int_eq(scene_step(s, 0), JOB_WAIT);
+	ck_assert_uint_eq(s->wake_ns, JOB_NEVER_NS);
+	ck_assert_int_eq(s->receipt.phase, PHASE_HELD);
+	job_pause(s->job);
+	job_hold(s->job, false);
+	ck_assert_int_eq(scene_step(s, 0), JOB_WAIT);
+	ck_assert_int_eq(s->receipt.phase, PHASE_PAUSED);
+	ck_assert_uint_eq(s->n_calls, n_calls);
+	job_resume(s->job);
+	scene_run(s);
+	scene_check_end(s);
+	ck_assert_int_eq(s->receipt.result, JOB_DONE);
+	scene_destroy(s);
+}
+END_TEST
+
 START_TEST(paused_job_can_be_cancelled)
 {
 	struct scene *s = busy_scene(kernels[_i]);
@@ -277,6 +303,7 @@ static void add_tests(TCase *tests)
 {
 	const TTest *const all[] = {
 		cancelled_before_it_began_all_is_untried,
+		held_job_makes_no_call_and_stays_paused_after_it,
 		paused_job_can_be_cancelled,
 		zombie_is_a_guest_that_has_ended,
 		process_with_the_number_of_the_guest_is_left_alone,

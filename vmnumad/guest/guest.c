@@ -19,10 +19,7 @@
 #define MEASURE_PERIOD_NS   (20 * NS_PER_S)
 #define MEASURE_LIVE_NS     (1 * NS_PER_S) /* while a job moves it */
 #define MEASURE_COST_FACTOR 100
-
-/* The end of a job is not always an event (none comes where a migration lands):
- * libvirt is asked so often while there is one. */
-#define JOB_PERIOD_NS (2 * NS_PER_S)
+#define DOMAIN_LIVE_NS      (1 * NS_PER_S) /* libvirt is asked again */
 
 /* Where libvirt notes the pid of a guest: a file for anyone to read. */
 #define PID_FILE_FORMAT "/run/libvirt/qemu/%s.pid"
@@ -81,7 +78,7 @@ static void note_failure(struct guest *guest, uint64_t now_ns)
 	guest->retry_ns = now_ns + u64_min(NS_PER_S << shift, 60 * NS_PER_S);
 }
 
-static void fetch(struct guest *guest, uint64_t now_ns)
+static void fetch(struct guest *guest)
 {
 	const struct guest_env *env = guest->env;
 
@@ -89,7 +86,7 @@ static void fetch(struct guest *guest, uint64_t now_ns)
 		return; /* the next tick asks again */
 	guest->wants_domain = false;
 	guest->is_fetching = true;
-	guest->fetched_ns = now_ns;
+	guest->asked_ns = env->sys->ops->now_ns(env->sys->self);
 }
 
 void guest_take_domain(struct guest *guest, int err,
@@ -307,16 +304,24 @@ static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
 	return guest->built.map && now_ns > guest->measured_ns + period_ns;
 }
 
+/* Jobs of libvirt begin and end without an event (a dump, what is received):
+ * while one is at work, or one of ours that makes way for it, ask again. */
+static bool is_domain_old(const struct guest *guest, uint64_t now_ns)
+{
+	return (guest->active_job || guest->is_postcopy ||
+		guest->job != VIRT_JOB_NONE) &&
+	       now_ns > guest->asked_ns + DOMAIN_LIVE_NS;
+}
+
 void guest_pursue(struct guest *guest, uint64_t now_ns)
 {
 	if (now_ns < guest->retry_ns)
 		return;
-	if (guest->job != VIRT_JOB_NONE &&
-	    now_ns > guest->fetched_ns + JOB_PERIOD_NS)
+	if (is_domain_old(guest, now_ns))
 		guest->wants_domain = true;
 	/* in mode off too: its name and its mode come from there */
 	if (guest->wants_domain && !guest->is_fetching)
-		fetch(guest, now_ns);
+		fetch(guest);
 	if (guest_mode(guest, NULL) == MODE_OFF)
 		return;
 	if (is_measure_old(guest, now_ns))

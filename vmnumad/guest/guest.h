@@ -79,7 +79,7 @@ struct guest {
 	bool wants_map; /* build the map again */
 	bool wants_measure; /* count again */
 	bool is_fetching; /* libvirt is being asked */
-	uint64_t fetched_ns; /* when it was asked last */
+	uint64_t asked_ns; /* when it was asked last */
 	struct inspection *inspection; /* under way, borrowed until done */
 	uint64_t retry_ns; /* after a failure, not before */
 	unsigned int failures; /* in a row */

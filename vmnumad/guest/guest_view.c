@@ -16,13 +16,14 @@ static unsigned int gates(const struct guest *guest)
 		set |= GATE_MOVING;
 	if (!guest->has_domain)
 		return set;
-	if (guest->state != VIRT_STATE_RUNNING)
-		set |= GATE_PAUSED;
+	/* a job of libvirt that pauses it is the better reason */
 	if (guest->is_postcopy || guest->job == VIRT_JOB_MIGRATION_IN ||
 	    guest->job == VIRT_JOB_MIGRATION_OUT)
 		set |= GATE_MIGRATING;
 	else if (guest->job != VIRT_JOB_NONE && guest->job != VIRT_JOB_BACKUP)
 		set |= GATE_JOB;
+	else if (guest->state != VIRT_STATE_RUNNING)
+		set |= GATE_PAUSED;
 	if (*guest->domain.confidential)
 		set |= GATE_CONFIDENTIAL;
 	if (*guest->domain.pinned_by)

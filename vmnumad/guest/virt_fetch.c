@@ -2,11 +2,15 @@
 /*
  * virt_fetch(): domain XML, state and job of one guest. None of the first three
  * calls below waits for the guest's job lock or its monitor (libvirt 9.0), so a
- * broken guest still answers; the fourth does, and has its own deadline.
+ * broken guest still answers; the fourth does, and has its own deadline. The
+ * third knows of short jobs only: during a migration, save or dump it says "ok"
+ * most of the time, so the fourth asks for these in any case.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <libvirt/virterror.h>
 
 #include "guest/virt.h"
 #include "guest/virt_inside.h"
@@ -97,6 +101,22 @@ static void release_job(void *arg)
 	free(work);
 }
 
+/* The host that receives a guest has no statistics of it, and says so (libvirt
+ * 9.0). Without a running guest, or a driver with jobs, there is none. */
+static enum virt_job job_of_error(int code)
+{
+	switch (code) {
+	case VIR_ERR_OPERATION_UNSUPPORTED:
+		return VIRT_JOB_MIGRATION_IN;
+	case VIR_ERR_OPERATION_INVALID:
+	case VIR_ERR_NO_DOMAIN:
+	case VIR_ERR_NO_SUPPORT:
+		return VIRT_JOB_NONE;
+	default:
+		return VIRT_JOB_OTHER;
+	}
+}
+
 static void read_job(struct job_work *work, virDomainPtr domain)
 {
 	virTypedParameterPtr params = NULL;
@@ -104,8 +124,10 @@ static void read_job(struct job_work *work, virDomainPtr domain)
 	int n_params = 0;
 	int type = VIR_DOMAIN_JOB_NONE;
 
-	if (virDomainGetJobStats(domain, &type, &params, &n_params, 0) < 0)
+	if (virDomainGetJobStats(domain, &type, &params, &n_params, 0) < 0) {
+		work->job = job_of_error(virGetLastErrorCode());
 		return;
+	}
 	virTypedParamsGetInt(params, n_params, VIR_DOMAIN_JOB_OPERATION,
 			     &operation);
 	work->job =
@@ -153,11 +175,10 @@ static void fetch_job(struct fetch_work *work, virDomainPtr domain)
 {
 	virDomainControlInfo control;
 
-	if (virDomainGetControlInfo(domain, &control, 0) < 0)
-		return;
-	work->domain.is_monitor_busy =
-		control.state == VIR_DOMAIN_CONTROL_OCCUPIED;
-	if (control.state == VIR_DOMAIN_CONTROL_JOB)
+	if (virDomainGetControlInfo(domain, &control, 0) == 0)
+		work->domain.is_monitor_busy =
+			control.state == VIR_DOMAIN_CONTROL_OCCUPIED;
+	if (!work->domain.is_monitor_busy)
 		work->domain.job = ask_job(work);
 }
 

@@ -295,8 +295,10 @@ static enum job_turn end_error(struct job *job, int err, uint64_t now_ns,
 /* Everything that may hold a job up before it takes its next call. */
 static bool is_held(struct job *job, uint64_t now_ns, uint64_t *ret_wake_ns)
 {
-	if (atomic_load(&job->is_paused)) {
-		job->receipt.phase = PHASE_PAUSED;
+	bool is_paused = atomic_load(&job->is_paused);
+
+	if (is_paused || atomic_load(&job->is_held)) {
+		job->receipt.phase = is_paused ? PHASE_PAUSED : PHASE_HELD;
 		publish(job, job->pass == 0);
 		*ret_wake_ns = JOB_NEVER_NS;
 		return true;
@@ -456,6 +458,11 @@ void job_pause(struct job *job)
 void job_resume(struct job *job)
 {
 	atomic_store(&job->is_paused, false);
+}
+
+void job_hold(struct job *job, bool is_held)
+{
+	atomic_store(&job->is_held, is_held);
 }
 
 void job_receipt(struct job *job, struct receipt *ret_receipt)

@@ -95,6 +95,10 @@ void job_cancel(struct job *job, const char *why);
 void job_pause(struct job *job);
 void job_resume(struct job *job);
 
+/* The same for somebody else's work on the guest, whatever is asked with the
+ * two above: while it is held the job makes no call. */
+void job_hold(struct job *job, bool is_held);
+
 /* The guest was mapped anew, from any thread: before its next call the job walks
  * over this map from the beginning, and never touches what is only in the old
  * one. Its counts and its scope are then those of this map; what it has moved

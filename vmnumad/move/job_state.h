@@ -149,6 +149,7 @@ struct job {
 	atomic_uint n_lanes; /* lanes.now, for those without the lock */
 	atomic_bool is_cancelled; /* asked to end */
 	atomic_bool is_paused; /* asked to wait */
+	atomic_bool is_held; /* others work on the guest */
 };
 
 /* job_take.c ------------------------------------------------------------- */

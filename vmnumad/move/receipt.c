@@ -33,9 +33,13 @@ const char *job_result_text(enum job_result result)
 const char *job_phase_text(enum job_phase phase)
 {
 	static const char *const texts[] = {
-		[PHASE_SCAN] = "checking",         [PHASE_MOVE] = "moving",
-		[PHASE_ROOM] = "waiting for room", [PHASE_RETRY] = "retrying",
-		[PHASE_REPAIR] = "repairing",      [PHASE_PAUSED] = "paused",
+		[PHASE_SCAN] = "checking",
+		[PHASE_MOVE] = "moving",
+		[PHASE_ROOM] = "waiting for room",
+		[PHASE_RETRY] = "retrying",
+		[PHASE_REPAIR] = "repairing",
+		[PHASE_PAUSED] = "paused",
+		[PHASE_HELD] = "waiting for libvirt",
 		[PHASE_ENDED] = "ended",
 	};
 

@@ -45,6 +45,7 @@ enum job_phase {
 	PHASE_RETRY, /* waiting to try failed pages again */
 	PHASE_REPAIR, /* rebuilding huge pages that were split */
 	PHASE_PAUSED, /* by request */
+	PHASE_HELD, /* until libvirt has done its work on the guest */
 	PHASE_ENDED, /* see result */
 };
 
