@@ -158,10 +158,13 @@ static bool is_last_of_route(const struct making *making, size_t i)
 	return true;
 }
 
-/* is_open: without regard to what was measured, all that is found goes. */
 static void make(struct making *making, const struct guest *guest,
-		 const struct plan *plan, size_t index, bool is_open)
+		 const struct plan *plan, size_t index,
+		 const struct job_order *order)
 {
+	/* without regard to what was measured, all that is found goes */
+	bool is_open = !order->is_automatic && !order->is_part;
+
 	making->moves = xcalloc(plan->n_moves, sizeof(*making->moves));
 	making->routes = xcalloc(plan->n_moves, sizeof(*making->routes));
 	for (size_t i = 0; i < plan->n_moves; i++) {
@@ -182,6 +185,7 @@ static void make(struct making *making, const struct guest *guest,
 			.from = move->from,
 			.to = move->to,
 			.bytes = is_all ? UINT64_MAX : move->bytes,
+			.page_bytes = order->page_bytes,
 		};
 	}
 }
@@ -237,7 +241,7 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 		why_set(why, "the guest has ended");
 		return NULL;
 	}
-	make(&making, guest, plan, (size_t)index, !order->is_automatic);
+	make(&making, guest, plan, (size_t)index, order);
 	spec.id = jobs_next_id(daemon->jobs);
 	spec.map = guest->built.map;
 	spec.cells = making.cells;

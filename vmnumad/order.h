@@ -19,6 +19,9 @@ struct job_order {
 	bool is_automatic; /* follow mode wants it; the targets below are
 			    * empty then, the plan says all */
 	bool is_hurried; /* as fast as it goes */
+	bool is_part; /* of what a node holds: its plan and no more; it cannot
+		       * be planned again from the targets below */
+	uint64_t page_bytes; /* with is_part: only pages of that size, 0: all */
 	bool is_rehome; /* widen the guest's cpuset for it, then narrow it */
 	uint64_t stall_ns; /* longest call, 0: as configured */
 	uint64_t rate_bytes_per_s; /* upper bound, 0: as configured */

@@ -91,7 +91,7 @@ void resume_save(struct daemon *daemon)
 			.order = e->order,
 		};
 
-		if (e->job && !e->order.is_automatic &&
+		if (e->job && !e->order.is_automatic && !e->order.is_part &&
 		    find_record(&daemon->held, &e->uuid) == SIZE_MAX)
 			add_record(&journal, &record);
 	}

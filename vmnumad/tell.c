@@ -136,7 +136,8 @@ void tell_refused(struct daemon *daemon, const struct guest *guest,
 {
 	struct happening h = happening_of(HAPPENING_REFUSED);
 
-	name_guest(&h, &guest->uuid, guest->name);
+	if (guest)
+		name_guest(&h, &guest->uuid, guest->name);
 	say(&h, "%s was refused", what);
 	why_set(&h.reason, "%s", reason);
 	history_add(daemon->history, &h);

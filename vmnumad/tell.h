@@ -36,7 +36,8 @@ void tell_end(struct daemon *daemon, const struct job_entry *entry);
 /* A job waits, for the gate of entry->held_by; 0: it goes on. */
 void tell_held(struct daemon *daemon, const struct job_entry *entry);
 
-/* What an administrator asked for ("rebalance") is refused. */
+/* What an administrator asked for ("a rebalance") is refused; guest is NULL
+ * where it is about no single one. */
 void tell_refused(struct daemon *daemon, const struct guest *guest,
 		  const char *what, const char *reason);
 

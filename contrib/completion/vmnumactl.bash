@@ -8,8 +8,8 @@ _vmnumactl_list() {
 _vmnumactl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs='list show rebalance follow explain events jobs job cancel
-		pause resume hook'
+	local verbs='list show rebalance make-room follow explain events jobs
+		job cancel pause resume hook'
 	local verb='' i
 	local IFS=$' \t\n'
 
@@ -46,6 +46,15 @@ _vmnumactl() {
 		*) words+=" --to --cell --rehome --dry-run --no-wait --hurry
 			--max-stall --rate $(_vmnumactl_list list)" ;;
 		esac
+		;;
+	make-room)
+		if ((COMP_CWORD == i + 1)); then
+			words+=" $(_vmnumactl_list list --nodes)"
+		elif [[ $prev == --hugepages ]]; then
+			words=2M
+		else
+			words+=' --hugepages --dry-run --no-wait --hurry'
+		fi
 		;;
 	follow)
 		if ((COMP_CWORD > i + 1)); then

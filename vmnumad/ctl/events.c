@@ -114,18 +114,10 @@ static int follow(struct ctl *ctl, struct json_object *params)
 		.arg = ctl,
 	};
 	struct json_object *answer = NULL;
-	struct client *client;
-	struct why why = { "" };
-	int exit = CTL_FAILED;
-	int rc;
+	int exit = ctl_ask_with(ctl, &question, &answer);
 
-	rc = client_connect(ctl->socket_path, &client);
-	if (rc)
-		return ctl_fail_connect(ctl, rc);
-	rc = client_ask(client, &question, &answer, &exit, &why);
-	client_destroy(client);
 	json_object_put(answer);
-	return rc ? ctl_fail_ask(ctl, rc, exit, why.text) : CTL_DONE;
+	return exit;
 }
 
 static int show(struct ctl *ctl)

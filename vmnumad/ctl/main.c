@@ -18,9 +18,10 @@
 #define SOCKET_PATH "/run/vmnumad/control.sock"
 
 static const struct verb *const verbs[] = {
-	&verb_list,    &verb_show,   &verb_rebalance, &verb_follow,
-	&verb_explain, &verb_events, &verb_jobs,      &verb_job,
-	&verb_cancel,  &verb_pause,  &verb_resume,    &verb_hook,
+	&verb_list,   &verb_show,    &verb_rebalance, &verb_make_room,
+	&verb_follow, &verb_explain, &verb_events,    &verb_jobs,
+	&verb_job,    &verb_cancel,  &verb_pause,     &verb_resume,
+	&verb_hook,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

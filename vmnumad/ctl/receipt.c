@@ -95,17 +95,20 @@ static void done_print(struct json_object *job, const struct job_words *w)
 		nothing_print(job, w);
 		return;
 	}
-	printf("%s: moved %s in %s; %s of its memory is local now, %s "
-	       "before.\n",
-	       w->guest.s, w->moved.s, w->took.s, w->after.s, w->before.s);
+	printf("%s: moved %s in %s", w->guest.s, w->moved.s, w->took.s);
+	if (field_has(job, "locality_after"))
+		printf("; %s of its memory is local now, %s before", w->after.s,
+		       w->before.s);
+	puts(".");
 }
 
-static void partial_print(const struct job_words *w)
+static void partial_print(struct json_object *job, const struct job_words *w)
 {
-	printf("%s: moved %s of %s in %s; %s could not be moved.\n"
-	       "%s of its memory is local now, %s before.\n",
-	       w->guest.s, w->moved.s, w->planned.s, w->took.s, w->left.s,
-	       w->after.s, w->before.s);
+	printf("%s: moved %s of %s in %s; %s could not be moved.\n", w->guest.s,
+	       w->moved.s, w->planned.s, w->took.s, w->left.s);
+	if (field_has(job, "locality_after"))
+		printf("%s of its memory is local now, %s before.\n",
+		       w->after.s, w->before.s);
 }
 
 static void stopped_print(struct json_object *job, const struct job_words *w,
@@ -151,7 +154,7 @@ static void sentence_print(struct json_object *job, const char *result)
 	if (strcmp(result, "done") == 0) {
 		done_print(job, &w);
 	} else if (strcmp(result, "partial") == 0) {
-		partial_print(&w);
+		partial_print(job, &w);
 	} else if (strcmp(result, "dry-run") == 0) {
 		dry_run_print(job, &w);
 	} else if (strcmp(result, "cancelled") == 0) {

@@ -189,6 +189,22 @@ int ctl_fail_ask(struct ctl *ctl, int rc, int exit, const char *sentence)
 	}
 }
 
+int ctl_ask_with(struct ctl *ctl, const struct client_question *question,
+		 struct json_object **ret_result)
+{
+	struct client *client;
+	struct why why = { "" };
+	int exit = CTL_FAILED;
+	int rc;
+
+	rc = client_connect(ctl->socket_path, &client);
+	if (rc)
+		return ctl_fail_connect(ctl, rc);
+	rc = client_ask(client, question, ret_result, &exit, &why);
+	client_destroy(client);
+	return rc ? ctl_fail_ask(ctl, rc, exit, why.text) : CTL_DONE;
+}
+
 int ctl_ask(struct ctl *ctl, const char *method, struct json_object *params,
 	    struct json_object **ret_result)
 {
@@ -196,20 +212,10 @@ int ctl_ask(struct ctl *ctl, const char *method, struct json_object *params,
 					    .params = params,
 					    .timeout_ms = ASK_TIMEOUT_MS,
 					    .interrupt_fd = -1 };
-	struct client *client;
-	struct why why = { "" };
-	int exit = CTL_FAILED;
-	int rc;
+	int exit = ctl_ask_with(ctl, &question, ret_result);
 
-	rc = client_connect(ctl->socket_path, &client);
-	if (rc) {
-		json_object_put(params);
-		return ctl_fail_connect(ctl, rc);
-	}
-	rc = client_ask(client, &question, ret_result, &exit, &why);
-	client_destroy(client);
 	json_object_put(params);
-	return rc ? ctl_fail_ask(ctl, rc, exit, why.text) : CTL_DONE;
+	return exit;
 }
 
 void ctl_print_json(struct json_object *answer)

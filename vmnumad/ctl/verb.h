@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct client_question;
 struct json_object;
 struct option;
 
@@ -43,6 +44,7 @@ struct verb {
 extern const struct verb verb_list;
 extern const struct verb verb_show;
 extern const struct verb verb_rebalance;
+extern const struct verb verb_make_room;
 extern const struct verb verb_follow;
 extern const struct verb verb_explain;
 extern const struct verb verb_events;
@@ -83,6 +85,10 @@ int ctl_check_count(struct ctl *ctl, int count, int n);
  * by the caller; or the exit status, after saying why. */
 int ctl_ask(struct ctl *ctl, const char *method, struct json_object *params,
 	    struct json_object **ret_result);
+
+/* The same for a question of the caller's own, whose params stay his. */
+int ctl_ask_with(struct ctl *ctl, const struct client_question *question,
+		 struct json_object **ret_result);
 
 /* Says why client_connect() failed with rc; returns the exit status. */
 int ctl_fail_connect(struct ctl *ctl, int rc);

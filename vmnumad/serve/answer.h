@@ -29,6 +29,8 @@ int answer_follow(void *arg, struct control_call *call,
 		  struct json_object *params);
 int answer_rebalance(void *arg, struct control_call *call,
 		     struct json_object *params);
+int answer_make_room(void *arg, struct control_call *call,
+		     struct json_object *params);
 int answer_jobs(void *arg, struct control_call *call,
 		struct json_object *params);
 int answer_one_job(void *arg, struct control_call *call,

@@ -30,6 +30,19 @@ static double locality(const struct job_entry *entry, bool before)
 			      : 1.0;
 }
 
+/* What makes room says nothing of where the guest's memory should be. */
+static void add_localities(struct json_object *to,
+			   const struct job_entry *entry)
+{
+	if (entry->order.is_part) {
+		json_add_null(to, "locality_before");
+		json_add_null(to, "locality_after");
+		return;
+	}
+	json_add_double(to, "locality_before", locality(entry, true));
+	json_add_double(to, "locality_after", locality(entry, false));
+}
+
 static void add_ranges(struct json_object *to, const struct ledger *ledger,
 		       enum residue residue)
 {
@@ -208,8 +221,7 @@ struct json_object *answer_job(const struct job_entry *entry)
 	json_add_u64(to, "bytes_left", left_bytes(entry));
 	json_add_u64(to, "bytes_already", r->already_bytes);
 	json_add_u64(to, "bytes_scope", r->scope_bytes);
-	json_add_double(to, "locality_before", locality(entry, true));
-	json_add_double(to, "locality_after", locality(entry, false));
+	add_localities(to, entry);
 	add_counts(to, entry);
 	add_residue(to, entry);
 	add_pools(to, &r->pools);

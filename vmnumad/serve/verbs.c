@@ -13,6 +13,7 @@ const struct control_verb *answer_verbs(void)
 		{ "job", CONTROL_READ, answer_one_job },
 		{ "events", CONTROL_READ, answer_events },
 		{ "rebalance", CONTROL_CHANGE, answer_rebalance },
+		{ "make-room", CONTROL_CHANGE, answer_make_room },
 		{ "follow", CONTROL_CHANGE, answer_follow },
 		{ "cancel", CONTROL_CHANGE, answer_cancel },
 		{ "pause", CONTROL_CHANGE, answer_pause },
