@@ -222,6 +222,8 @@ static int take_follow(struct config *c, const char *key, const char *text,
 
 	if (strcmp(key, "mode") == 0)
 		return take_mode(text, &c->follow, why);
+	if (strcmp(key, "inferred") == 0)
+		return take_bool(text, &c->follows_inferred, why);
 	if (strcmp(key, "sample_ms") == 0)
 		return take_scaled(text, 100, 60000, NS_PER_MS, &c->sample_ns,
 				   why);

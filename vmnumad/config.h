@@ -47,6 +47,8 @@ struct config {
 	bool is_passthrough; /* [monitor] passthrough: libvirt's monitor may
 			      * be used (taints the domain once) */
 	enum guest_mode follow; /* [follow] mode, for guests without own */
+	bool follows_inferred; /* [follow] inferred: automatic moves by a map
+				* that no monitor has confirmed */
 	uint64_t sample_ns; /* [follow] sample_ms */
 	uint64_t stall_ns; /* [move] max_stall_ms: how long a call lasts */
 	unsigned int duty; /* [move] share: percent of time in calls, here in

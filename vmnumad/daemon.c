@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopted.h"
 #include "ends.h"
 #include "events.h"
 #include "history.h"
@@ -82,7 +83,7 @@ void daemon_drop_guest(struct daemon *daemon, struct guest *guest)
 	if (entry && entry->job)
 		crew_wake(daemon->crew, entry->job);
 	log_info("virt", "guest %s: gone", guest->name);
-	if (guest->has_domain)
+	if (guest->has_domain && !guest->adopted)
 		tell_guest(daemon, guest, false);
 	guest_destroy(guest);
 	daemon->snapshot.n_guests = 0; /* it pointed into the guest */
@@ -195,6 +196,7 @@ int daemon_init(struct daemon *daemon, struct loop *loop, const struct sys *sys,
 	err = virt_start(daemon->virt, why);
 	if (err < 0)
 		return err;
+	adopted_resume(daemon);
 	daemon_tick_soon(daemon);
 	return 0;
 }

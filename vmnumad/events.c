@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adopted.h"
 #include "daemon.h"
 #include "log.h"
 #include "resume.h"
@@ -34,7 +35,7 @@ void events_on_fetched(void *arg, const struct uuid *uuid, int err,
 	struct why known_wrong;
 	bool is_new;
 
-	if (!guest)
+	if (!guest || guest->adopted)
 		return;
 	if (err == -ENOENT || (err == 0 && domain->state == VIRT_STATE_OFF)) {
 		daemon_drop_guest(daemon, guest);
@@ -86,6 +87,8 @@ static void on_list_end(struct daemon *daemon)
 
 	for (struct guest *g = daemon->guests; g; g = next) {
 		next = g->next;
+		if (g->adopted)
+			continue;
 		g->wants_domain = true;
 		if (g->identity.pidfd >= 0 &&
 		    identity_poll(&daemon->sys, &g->identity) < 0)
@@ -150,8 +153,14 @@ static void on_virt_event(void *arg, const struct virt_event *event)
 		on_list_end(daemon);
 		return;
 	}
+	guest = daemon_find_guest(daemon, event->uuid.text);
+	if (guest && guest->adopted) {
+		if (event->kind == VIRT_STOPPED)
+			return; /* a guest of libvirt's that we never had */
+		adopted_drop(daemon, guest, "libvirt manages it now");
+		guest = NULL;
+	}
 	if (event->kind == VIRT_STOPPED) {
-		guest = daemon_find_guest(daemon, event->uuid.text);
 		if (guest)
 			daemon_drop_guest(daemon, guest);
 		return;

@@ -15,15 +15,19 @@
 /*
  * vmnumad journal 1 LAST-ID
  * job ID UUID PID START-TICKS HURRY REHOME STALL-NS RATE TO [CELL=TO ...]
+ * adopted PID START-TICKS QMP-PATH NAME
  *
- * TO is a node list, "-" for none.
+ * TO is a node list, "-" for none. The words of an adopted guest's line are
+ * separated by single tabs, as a name may hold blanks; QMP-PATH may be empty.
  */
 #define HEAD           "vmnumad journal 1 "
+#define ADOPTED        "adopted\t"
 #define LINE_MAX_BYTES 16384
 
 void journal_finish(struct journal *journal)
 {
 	free(journal->records);
+	free(journal->adopted);
 	*journal = (struct journal) { 0 };
 }
 
@@ -78,24 +82,57 @@ static int parse_record(char *line, struct journal_record *ret_record)
 	return 0;
 }
 
+static int take_job(struct journal *journal, char *line)
+{
+	struct journal_record record;
+
+	if (journal->n_records == JOURNAL_RECORDS_MAX ||
+	    parse_record(line, &record) < 0)
+		return -EINVAL;
+	journal->records = xreallocarray(
+		journal->records, journal->n_records + 1, sizeof(record));
+	journal->records[journal->n_records++] = record;
+	return 0;
+}
+
+static int take_adopted(struct journal *journal, char *line)
+{
+	struct journal_adopted adopted;
+	char *rest = line + strlen(ADOPTED);
+	const char *pid = strsep(&rest, "\t");
+	const char *ticks = strsep(&rest, "\t");
+	const char *path = strsep(&rest, "\t");
+	const char *name = strsep(&rest, "\n");
+
+	if (!name || journal->n_adopted == JOURNAL_RECORDS_MAX)
+		return -EINVAL;
+	adopted.pid = (pid_t)strtol(pid, NULL, 10);
+	adopted.start_ticks = strtoull(ticks, NULL, 10);
+	if (adopted.pid <= 0 || adopted.start_ticks == 0 ||
+	    (*path && !adopt_is_text(path, ADOPT_PATH_MAX)) ||
+	    !adopt_is_text(name, ADOPT_NAME_MAX))
+		return -EINVAL;
+	strcpy(adopted.qmp_path, path);
+	strcpy(adopted.name, name);
+	journal->adopted = xreallocarray(
+		journal->adopted, journal->n_adopted + 1, sizeof(adopted));
+	journal->adopted[journal->n_adopted++] = adopted;
+	return 0;
+}
+
 static int parse_file(FILE *file, struct journal *journal)
 {
 	char line[LINE_MAX_BYTES];
-	struct journal_record record;
+	int err = 0;
 
 	if (!fgets(line, sizeof(line), file) ||
 	    sscanf(line, HEAD "%" SCNu64, &journal->last_id) != 1)
 		return -EINVAL;
-	while (fgets(line, sizeof(line), file)) {
-		if (journal->n_records == JOURNAL_RECORDS_MAX ||
-		    parse_record(line, &record) < 0)
-			return -EINVAL;
-		journal->records =
-			xreallocarray(journal->records, journal->n_records + 1,
-				      sizeof(record));
-		journal->records[journal->n_records++] = record;
-	}
-	return 0;
+	while (!err && fgets(line, sizeof(line), file))
+		err = strncmp(line, ADOPTED, strlen(ADOPTED)) == 0
+			      ? take_adopted(journal, line)
+			      : take_job(journal, line);
+	return err;
 }
 
 int journal_load(const char *path, struct journal *ret_journal, struct why *why)
@@ -154,6 +191,11 @@ static int write_file(const char *path, const struct journal *journal)
 	fprintf(file, HEAD "%" PRIu64 "\n", journal->last_id);
 	for (size_t i = 0; i < journal->n_records; i++)
 		print_record(file, &journal->records[i]);
+	for (size_t i = 0; i < journal->n_adopted; i++)
+		fprintf(file, ADOPTED "%d\t%" PRIu64 "\t%s\t%s\n",
+			(int)journal->adopted[i].pid,
+			journal->adopted[i].start_ticks,
+			journal->adopted[i].qmp_path, journal->adopted[i].name);
 	if (ferror(file))
 		err = -EIO;
 	if (fclose(file) != 0 && err == 0)

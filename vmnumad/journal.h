@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an administrator asked for and is not done yet, on disk, so that a
- * daemon that starts again takes it up where the old one left it. Automatic
+ * What an administrator asked for and is not done yet, and which guests were
+ * adopted, on disk, so that a daemon that starts again takes it up where the old
+ * one left it. Automatic
  * jobs are not written down: the next tick finds the same reasons again. A text
  * file, replaced as a whole at each change.
  */
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "guest/adopt.h"
 #include "order.h"
 #include "uuid.h"
 #include "why.h"
@@ -28,10 +30,20 @@ struct journal_record {
 	struct job_order order; /* what was asked; without trigger_ns */
 };
 
+/* One adopted guest. Its texts hold no control characters. */
+struct journal_adopted {
+	pid_t pid; /* its process */
+	uint64_t start_ticks; /* when that process started */
+	char qmp_path[ADOPT_PATH_MAX + 1]; /* its monitor's socket, "" none */
+	char name[ADOPT_NAME_MAX + 1]; /* what it is called */
+};
+
 struct journal {
 	uint64_t last_id; /* newest job number that was given out */
 	struct journal_record *records; /* owned */
 	size_t n_records; /* length of records */
+	struct journal_adopted *adopted; /* owned */
+	size_t n_adopted; /* length of adopted */
 };
 
 void journal_finish(struct journal *journal); /* takes a zeroed struct */

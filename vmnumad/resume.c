@@ -73,6 +73,49 @@ static bool take_record(struct journal *journal, const struct uuid *uuid,
 	return true;
 }
 
+void resume_forget_adopted(struct daemon *daemon, pid_t pid)
+{
+	struct journal *journal = &daemon->journal;
+
+	for (size_t i = 0; i < journal->n_adopted; i++) {
+		if (journal->adopted[i].pid != pid)
+			continue;
+		journal->adopted[i] = journal->adopted[--journal->n_adopted];
+		return;
+	}
+}
+
+static void add_adopted(struct journal *journal,
+			const struct journal_adopted *adopted)
+{
+	if (journal->n_adopted == JOURNAL_RECORDS_MAX)
+		return;
+	journal->adopted =
+		xreallocarray(journal->adopted, journal->n_adopted + 1,
+			      sizeof(*journal->adopted));
+	journal->adopted[journal->n_adopted++] = *adopted;
+}
+
+static void add_all_adopted(const struct daemon *daemon,
+			    struct journal *journal)
+{
+	for (size_t i = 0; i < daemon->journal.n_adopted; i++)
+		add_adopted(journal, &daemon->journal.adopted[i]);
+	for (const struct guest *g = daemon->guests; g; g = g->next) {
+		struct journal_adopted adopted = {
+			.pid = g->identity.pid,
+			.start_ticks = g->identity.start_ticks,
+		};
+
+		if (!g->adopted)
+			continue;
+		if (g->adopted->qmp_path)
+			strcpy(adopted.qmp_path, g->adopted->qmp_path);
+		strcpy(adopted.name, g->name);
+		add_adopted(journal, &adopted);
+	}
+}
+
 void resume_save(struct daemon *daemon)
 {
 	struct journal journal = { .last_id = jobs_next_id(daemon->jobs) - 1 };
@@ -95,10 +138,12 @@ void resume_save(struct daemon *daemon)
 		    find_record(&daemon->held, &e->uuid) == SIZE_MAX)
 			add_record(&journal, &record);
 	}
+	add_all_adopted(daemon, &journal);
 	if (journal_save(daemon->config.journal_path, &journal, &why) < 0 &&
 	    !daemon->has_journal_failed) {
 		log_warning("mover",
-			    "%s; jobs will not survive a restart of vmnumad",
+			    "%s; jobs and adopted guests will not survive a "
+			    "restart of vmnumad",
 			    why.text);
 		daemon->has_journal_failed = true;
 	}

@@ -7,6 +7,8 @@
 #ifndef RESUME_H
 #define RESUME_H
 
+#include <sys/types.h>
+
 struct daemon;
 struct guest;
 struct job_order;
@@ -16,7 +18,12 @@ struct uuid;
  * left where it is. */
 void resume_load(struct daemon *daemon);
 
-/* A job was started or has ended: write down what is still to be done. */
+/* What became of an adopted guest of the journal is known now: its process is
+ * watched again, or let go. */
+void resume_forget_adopted(struct daemon *daemon, pid_t pid);
+
+/* A job was started or has ended, a guest was adopted or let go: write down what
+ * is still to be done and watched. */
 void resume_save(struct daemon *daemon);
 
 /* A re-homing begins: write its order down before cpusets are touched, and keep

@@ -70,6 +70,20 @@ void tell_guest(struct daemon *daemon, const struct guest *guest, bool is_here)
 
 	name_guest(&h, &guest->uuid, guest->name);
 	say(&h, is_here ? "it is watched from now on" : "it is gone");
+	if (is_here && guest->adopted)
+		why_set(&h.reason, "process %d was adopted",
+			(int)guest->identity.pid);
+	history_add(daemon->history, &h);
+}
+
+void tell_let_go(struct daemon *daemon, const struct guest *guest,
+		 const char *why)
+{
+	struct happening h = happening_of(HAPPENING_GUEST);
+
+	name_guest(&h, &guest->uuid, guest->name);
+	say(&h, "it is watched no more");
+	why_set(&h.reason, "%s", why);
 	history_add(daemon->history, &h);
 }
 

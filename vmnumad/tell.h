@@ -18,6 +18,11 @@ struct job_entry;
 /* A guest is known by its name now, or is about to be forgotten. */
 void tell_guest(struct daemon *daemon, const struct guest *guest, bool is_here);
 
+/* An adopted guest is about to be let go; it is not told once more that it is
+ * gone. */
+void tell_let_go(struct daemon *daemon, const struct guest *guest,
+		 const char *why);
+
 /* libvirt is connected, or why not. */
 void tell_libvirt(struct daemon *daemon, bool is_up, const struct why *why);
 

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "adopted.h"
 #include "daemon.h"
 #include "log.h"
 #include "loop.h"
@@ -170,6 +171,7 @@ static void act(struct daemon *daemon)
 void daemon_tick(struct daemon *daemon)
 {
 	loop_timer_set(daemon->tick_timer, daemon->config.sample_ns);
+	adopted_watch(daemon);
 	daemon_observe(daemon);
 	grow_plan(daemon);
 	policy_decide(&daemon->config.policy, &daemon->snapshot, &daemon->plan);

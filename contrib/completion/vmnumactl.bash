@@ -9,7 +9,7 @@ _vmnumactl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local verbs='list show rebalance make-room follow explain events jobs
-		job cancel pause resume hook'
+		job cancel pause resume adopt release hook'
 	local verb='' i
 	local IFS=$' \t\n'
 
@@ -36,6 +36,18 @@ _vmnumactl() {
 	local words='--help --json'
 	case $verb in
 	list) words+=' --nodes' ;;
+	adopt)
+		case $prev in
+		--pid) words=$(pgrep -f '(qemu-system|(^|/)kvm )') ;;
+		--qmp)
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+			;;
+		--name) return ;;
+		*) words+=' --pid --qmp --name' ;;
+		esac
+		;;
+	release) words+=" $(_vmnumactl_list list)" ;;
 	show) words+=" --map $(_vmnumactl_list list)" ;;
 	explain) words+=" $(_vmnumactl_list list)" ;;
 	events) words+=' --follow' ;;

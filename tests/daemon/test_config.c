@@ -125,6 +125,7 @@ START_TEST(keys_are_taken_in_their_units)
 			  "passthrough = no\n"
 			  "[follow]\n"
 			  "mode = pin\n"
+			  "inferred = yes\n"
 			  "sample_ms = 250\n"
 			  "dwell_s = 7\n"
 			  "cooldown_s = 8\n"
@@ -151,6 +152,7 @@ START_TEST(keys_are_taken_in_their_units)
 	ck_assert(c->is_read_only);
 	ck_assert(!c->is_passthrough);
 	ck_assert_int_eq(c->follow, MODE_PIN);
+	ck_assert(c->follows_inferred);
 	ck_assert_uint_eq(c->sample_ns, 250 * NS_PER_MS);
 	ck_assert_uint_eq(c->policy.period_ns, 250 * NS_PER_MS);
 	ck_assert_uint_eq(c->policy.dwell_ns, 7 * NS_PER_S);

@@ -325,19 +325,61 @@ START_TEST(socket_that_cannot_be_reached_is_told_with_its_path)
 	char far[200];
 
 	place_begin(&place, -1);
-	ck_assert_int_eq(monitor_socket_open(&sys, place.path, &monitor, &why),
-			 -ECONNREFUSED);
+	ck_assert_int_eq(
+		monitor_socket_open(&sys, place.path, 0, &monitor, &why),
+		-ECONNREFUSED);
 	ck_assert(strstr(why.text, place.path) != NULL);
 	ck_assert(strstr(why.text, "nobody listens") != NULL);
 	unlink(place.path);
-	ck_assert_int_eq(monitor_socket_open(&sys, place.path, &monitor, &why),
-			 -ENOENT);
+	ck_assert_int_eq(
+		monitor_socket_open(&sys, place.path, 0, &monitor, &why),
+		-ENOENT);
 	ck_assert(strstr(why.text, place.path) != NULL);
 	memset(far, 'x', sizeof(far));
 	far[sizeof(far) - 1] = '\0';
-	ck_assert_int_eq(monitor_socket_open(&sys, far, &monitor, &why),
+	ck_assert_int_eq(monitor_socket_open(&sys, far, 0, &monitor, &why),
 			 -ENAMETOOLONG);
 	place_end(&place);
+}
+END_TEST
+
+START_TEST(socket_of_another_process_is_told_nothing)
+{
+	struct peer peer = { 0 };
+	struct sys sys = { &clock_ops, &peer };
+	struct monitor monitor;
+	struct place place;
+	struct why why;
+	char byte;
+	int fd;
+
+	place_begin(&place, 1);
+	ck_assert_int_eq(monitor_socket_open(&sys, place.path, getpid() + 1,
+					     &monitor, &why),
+			 -EPERM);
+	ck_assert(strstr(why.text, "was opened by process") != NULL);
+	fd = accept(place.fd, NULL, NULL);
+	ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+	ck_assert_int_eq(
+		monitor_socket_open(&sys, place.path, getpid(), &monitor, &why),
+		0);
+	monitor.ops->close(monitor.self);
+	place_end(&place);
+}
+END_TEST
+
+START_TEST(path_that_is_no_socket_is_told)
+{
+	struct peer peer = { 0 };
+	struct sys sys = { &clock_ops, &peer };
+	struct monitor monitor;
+	struct why why;
+
+	ck_assert_int_eq(
+		monitor_socket_open(&sys, "/dev/null", 0, &monitor, &why),
+		-ECONNREFUSED);
+	ck_assert_str_eq(why.text, "/dev/null is not a socket");
 }
 END_TEST
 
@@ -353,7 +395,8 @@ START_TEST(full_line_of_waiters_is_told_at_once)
 
 	place_begin(&place, 0);
 	while (n < N(monitors)) {
-		err = monitor_socket_open(&sys, place.path, &monitors[n], &why);
+		err = monitor_socket_open(&sys, place.path, 0, &monitors[n],
+					  &why);
 		if (err)
 			break;
 		n++;
@@ -384,6 +427,8 @@ int main(void)
 	tcase_add_test(tc, refusal_of_a_command_does_not_end_the_conversation);
 	tcase_add_test(tc, handshake_is_no_question_to_ask);
 	tcase_add_test(tc, socket_that_cannot_be_reached_is_told_with_its_path);
+	tcase_add_test(tc, socket_of_another_process_is_told_nothing);
+	tcase_add_test(tc, path_that_is_no_socket_is_told);
 	tcase_add_test(tc, full_line_of_waiters_is_told_at_once);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

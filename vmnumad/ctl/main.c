@@ -21,7 +21,7 @@ static const struct verb *const verbs[] = {
 	&verb_list,   &verb_show,    &verb_rebalance, &verb_make_room,
 	&verb_follow, &verb_explain, &verb_events,    &verb_jobs,
 	&verb_job,    &verb_cancel,  &verb_pause,     &verb_resume,
-	&verb_hook,
+	&verb_adopt,  &verb_release, &verb_hook,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

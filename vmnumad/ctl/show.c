@@ -33,6 +33,11 @@ static void head_print(struct json_object *guest)
 	if (*job != '-')
 		printf(", job %s is at work", job);
 	putchar('\n');
+	if (field_bool(guest, "adopted"))
+		puts(field_bool(guest, "inferred")
+			     ? "Adopted; where its memory lies is inferred: it "
+			       "moves on request only, unless configured."
+			     : "Adopted.");
 	guest_print_problem(guest);
 }
 

@@ -53,6 +53,8 @@ extern const struct verb verb_job;
 extern const struct verb verb_cancel;
 extern const struct verb verb_pause;
 extern const struct verb verb_resume;
+extern const struct verb verb_adopt;
+extern const struct verb verb_release;
 extern const struct verb verb_hook;
 
 /* Says what went wrong (to standard error, or as an object with --json) and

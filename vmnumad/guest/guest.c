@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "guest/monitor_socket.h"
+#include "guest/adopt.h"
 #include "guest/monitor_virt.h"
 #include "log.h"
 #include "xalloc.h"
@@ -57,6 +57,7 @@ void guest_destroy(struct guest *guest)
 	if (guest->built.map)
 		map_result_finish(&guest->built);
 	sampler_destroy(guest->sampler);
+	adopted_free(guest->env->sys, guest->adopted);
 	ledger_finish(&guest->ledger);
 	free(guest->memory_vcpus);
 	free(guest->vcpus);
@@ -125,24 +126,28 @@ void guest_take_domain(struct guest *guest, int err,
 	guest->env->on_known(guest->env->arg, guest);
 }
 
-/* A way to ask its QEMU. 0, or -errno with why. */
-static int open_monitor(struct guest *guest, struct monitor *ret_monitor,
+/* A way to ask its QEMU, or to do without. 0, or -errno with why. */
+static int open_monitor(struct guest *guest, struct inspection *i,
 			struct why *why)
 {
 	const struct guest_env *env = guest->env;
 	const struct config_guest *own =
 		config_find_guest(env->config, guest->name);
 
-	if (own && own->qmp_path)
-		return monitor_socket_open(env->sys, own->qmp_path, ret_monitor,
-					   why);
+	i->is_qmp_checked = guest->adopted && guest->adopted->qmp_path;
+	if (i->is_qmp_checked)
+		i->qmp_path = xstrdup(guest->adopted->qmp_path);
+	else if (own && own->qmp_path)
+		i->qmp_path = xstrdup(own->qmp_path);
+	if (i->qmp_path || guest->adopted)
+		return 0;
 	if (!env->config->is_passthrough) {
 		why_set(why, "libvirt's monitor is not to be used "
 			     "(passthrough = no) and the guest has no QMP "
 			     "socket of ours");
 		return -EPERM;
 	}
-	return monitor_virt_open(env->virt, &guest->uuid, ret_monitor, why);
+	return monitor_virt_open(env->virt, &guest->uuid, &i->monitor, why);
 }
 
 /* What was known of its process is void. */
@@ -193,6 +198,8 @@ static void take_map(struct guest *guest, struct inspection *i)
 	guest->built = i->built;
 	i->built = (struct map_result) { 0 };
 	guest->map_why = (struct why) { "" };
+	if (guest->adopted)
+		adopt_take_cells(guest);
 	sampler_set_hint(guest->sampler, &guest->built.cpus);
 	ledger_keep(&guest->ledger, guest->built.map);
 	if (!is_new)
@@ -233,7 +240,7 @@ static void on_inspected(void *arg, struct inspection *i)
 {
 	struct guest *guest = arg;
 	uint64_t now_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
-	bool has_asked_map = i->map == NULL;
+	bool has_asked_map = i->asks_map;
 	/* an old map that could not be renewed stays in use, for a while */
 	bool lacks_map = has_asked_map ? !i->built.map : *i->why.text != 0;
 
@@ -266,8 +273,6 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 {
 	const struct guest_env *env = guest->env;
 	struct inspection *i = inspect_create(env->sys, &guest->uuid);
-	struct why why = { "" };
-	int err;
 
 	i->done = on_inspected;
 	i->arg = guest;
@@ -277,14 +282,12 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 	if (guest->identity.pidfd >= 0)
 		identity_dup(env->sys, &guest->identity, &i->known);
 	if (guest->wants_map || !guest->built.map)
-		err = open_monitor(guest, &i->monitor, &why);
-	else
-		err = 0;
-	if (err < 0)
-		i->why = why;
-	if (!i->monitor.ops && guest->built.map)
+		i->asks_map = open_monitor(guest, i, &i->why) == 0;
+	if (guest->built.map)
 		i->map = guest_map_ref(guest->built.map);
-	if (inspect_start(i, env->pool) < 0) {
+	/* no other process is looked for in place of one that was adopted */
+	if ((guest->adopted && i->known.pidfd < 0) ||
+	    inspect_start(i, env->pool) < 0) {
 		inspect_destroy(i);
 		note_failure(guest, now_ns);
 		return;
@@ -320,7 +323,7 @@ void guest_pursue(struct guest *guest, uint64_t now_ns)
 	if (is_domain_old(guest, now_ns))
 		guest->wants_domain = true;
 	/* in mode off too: its name and its mode come from there */
-	if (guest->wants_domain && !guest->is_fetching)
+	if (guest->wants_domain && !guest->is_fetching && !guest->adopted)
 		fetch(guest);
 	if (guest_mode(guest, NULL) == MODE_OFF)
 		return;
@@ -367,6 +370,9 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 		return err;
 	lend_memory(guest, n);
 	if (n != guest->n_vcpus || !guest->vcpus) {
+		/* only libvirt tells of vCPUs that are plugged in */
+		if (guest->adopted && guest->vcpus)
+			guest->wants_map = true;
 		guest->vcpus =
 			xreallocarray(guest->vcpus, n, sizeof(*guest->vcpus));
 		guest->tids =

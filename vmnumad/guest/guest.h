@@ -25,6 +25,7 @@
 #include "sys.h"
 #include "uuid.h"
 
+struct adopted;
 struct config;
 struct guest;
 struct task_pool;
@@ -57,7 +58,10 @@ struct guest {
 	uint64_t seen_ns; /* when it was first met */
 	uint64_t started_ns; /* when it started, as far as we saw it */
 
-	/* What libvirt says. */
+	struct adopted *adopted; /* not libvirt's, but adopted; owned; NULL:
+				  * libvirt's */
+
+	/* What libvirt says, or what is known of an adopted one. */
 	bool has_domain; /* the following are filled */
 	struct domain_info domain; /* from its XML, owned */
 	enum virt_state state; /* runs or not */

@@ -10,6 +10,8 @@ static unsigned int gates(const struct guest *guest)
 
 	if (!guest->built.map)
 		set |= GATE_NO_MAP;
+	if (guest->built.is_inferred && !guest->env->config->follows_inferred)
+		set |= GATE_INFERRED_MAP;
 	if (guest->is_denied)
 		set |= GATE_DENIED;
 	if (guest->active_job)
@@ -111,6 +113,8 @@ bool guest_may_rehome(const struct guest *guest)
 	const struct config_guest *own =
 		config_find_guest(guest->env->config, guest->name);
 
+	if (guest->adopted)
+		return false; /* its cpuset is not libvirt's */
 	if (own && own->has_rehome)
 		return own->is_rehome;
 	return guest->has_domain && guest->domain.policy.has_rehome &&

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "guest/monitor_socket.h"
 #include "task.h"
 #include "xalloc.h"
 
@@ -35,6 +36,7 @@ void inspect_destroy(struct inspection *inspection)
 	if (inspection->built.map)
 		map_result_finish(&inspection->built);
 	measure_finish(&inspection->measure);
+	free(inspection->qmp_path);
 	free(inspection->pid_file);
 	free(inspection);
 }
@@ -53,15 +55,30 @@ static int find_process(struct inspection *i)
 	return -ESRCH;
 }
 
+int inspect_map(const struct sys *sys, const struct identity *identity,
+		struct monitor *monitor, struct map_result *ret_result,
+		struct why *why)
+{
+	uint64_t deadline_ns = sys->ops->now_ns(sys->self) + MAP_DEADLINE_NS;
+	int err = map_build(sys, identity, monitor->ops ? monitor : NULL,
+			    deadline_ns, ret_result, why);
+
+	if (monitor->ops)
+		monitor->ops->close(monitor->self);
+	monitor->ops = NULL;
+	return err;
+}
+
 static void build_map(struct inspection *i)
 {
-	uint64_t deadline_ns =
-		i->sys.ops->now_ns(i->sys.self) + MAP_DEADLINE_NS;
-
-	i->map_err = map_build(&i->sys, &i->identity, &i->monitor, deadline_ns,
-			       &i->built, &i->why);
-	i->monitor.ops->close(i->monitor.self);
-	i->monitor.ops = NULL;
+	if (!i->monitor.ops && i->qmp_path)
+		i->map_err = monitor_socket_open(
+			&i->sys, i->qmp_path,
+			i->is_qmp_checked ? i->identity.pid : 0, &i->monitor,
+			&i->why);
+	if (!i->map_err)
+		i->map_err = inspect_map(&i->sys, &i->identity, &i->monitor,
+					 &i->built, &i->why);
 }
 
 static void run(void *arg)
@@ -72,7 +89,7 @@ static void run(void *arg)
 	i->err = find_process(i);
 	if (i->err < 0)
 		return;
-	if (i->monitor.ops)
+	if (i->asks_map)
 		build_map(i);
 	map = i->built.map ? i->built.map : i->map;
 	i->measure_err = map ? measure_guest(&i->sys, &i->identity, map, i->ask,

@@ -27,7 +27,11 @@ struct inspection {
 	char *pid_file; /* where libvirt notes its pid, owned or NULL */
 	struct identity known; /* its process if known (a pidfd of our own),
 				* pidfd -1 otherwise */
-	struct monitor monitor; /* owned; ops NULL: build no map */
+	bool asks_map; /* build a map: by monitor, else by qmp_path, else by
+			* inference */
+	struct monitor monitor; /* owned; ops NULL: none */
+	char *qmp_path; /* a socket of QEMU's monitor, owned or NULL */
+	bool is_qmp_checked; /* that socket must be this process' own */
 	struct guest_map *map; /* to measure by when no new one is built; a
 				* reference, or NULL */
 	struct measure_ask ask; /* how to count */
@@ -49,6 +53,12 @@ struct inspection {
 struct inspection *inspect_create(const struct sys *sys,
 				  const struct uuid *uuid);
 void inspect_destroy(struct inspection *inspection); /* takes NULL */
+
+/* One map, by a monitor, which is closed, or by inference when its ops are NULL;
+ * see map_build(). Blocks, 20 s at most. */
+int inspect_map(const struct sys *sys, const struct identity *identity,
+		struct monitor *monitor, struct map_result *ret_result,
+		struct why *why);
 
 /* 0, or -EAGAIN when the pool is full: the inspection stays the caller's. */
 int inspect_start(struct inspection *inspection, struct task_pool *pool);

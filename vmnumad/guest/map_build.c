@@ -301,7 +301,46 @@ static int read_maps(struct builder *b, struct why *why)
 	return err;
 }
 
-static int build(struct builder *b, struct why *why)
+/* Part of a whole block that was inferred, given by where it begins and ends in
+ * the guest. */
+static int take_inferred_part(struct builder *b, const struct map_piece *block,
+			      uint64_t start, uint64_t end, struct why *why)
+{
+	struct map_piece part = *block;
+	uint64_t offset;
+
+	start = u64_max(start, block->gpa.v);
+	end = u64_min(end, block->gpa.v + block->size_bytes);
+	if (start >= end)
+		return 0;
+	offset = start - block->gpa.v;
+	part.gpa.v += offset;
+	part.hva.v += offset;
+	part.size_bytes = end - start;
+	return take_piece(b, &part, offset, why);
+}
+
+/* Without a monitor: the same pieces by inference. */
+static int build_inferred(struct builder *b, struct why *why)
+{
+	struct map_pieces blocks = { 0 };
+	int err = read_maps(b, why);
+
+	if (!err)
+		err = map_facts_infer(b->asker.sys, b->identity, b->maps,
+				      &b->facts, &blocks, why);
+	for (size_t i = 0; !err && i < blocks.n; i++) {
+		err = take_inferred_part(b, &blocks.pieces[i], 0, LEGACY_START,
+					 why);
+		if (!err)
+			err = take_inferred_part(b, &blocks.pieces[i],
+						 LEGACY_END, UINT64_MAX, why);
+	}
+	free(blocks.pieces);
+	return err;
+}
+
+static int build_asked(struct builder *b, struct why *why)
 {
 	int err = map_facts_ask(&b->asker, b->identity, &b->facts, why);
 
@@ -309,6 +348,14 @@ static int build(struct builder *b, struct why *why)
 		err = read_maps(b, why);
 	for (size_t i = 0; !err && i < b->facts.ranges.n; i++)
 		err = take_range(b, &b->facts.ranges.ranges[i], why);
+	return err;
+}
+
+static int build(struct builder *b, struct why *why)
+{
+	int err =
+		b->asker.monitor ? build_asked(b, why) : build_inferred(b, why);
+
 	if (!err && b->n_regions == 0) {
 		why_set(why, "no memory of the guest can be moved: %s",
 			b->n_skipped ? map_skip_text(b->skipped[0].skip)
@@ -367,6 +414,7 @@ int map_build(const struct sys *sys, const struct identity *identity,
 		result.n_skipped = b.n_skipped;
 		b.skipped = NULL;
 		result.n_questions = b.asker.n_asked;
+		result.is_inferred = monitor == NULL;
 		snprintf(result.qemu_version, sizeof(result.qemu_version),
 			 "%u.%u.%u", b.facts.version.major,
 			 b.facts.version.minor, b.facts.version.micro);

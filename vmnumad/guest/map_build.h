@@ -8,6 +8,7 @@
 #ifndef GUEST_MAP_BUILD_H
 #define GUEST_MAP_BUILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,13 +47,15 @@ struct map_result {
 	struct map_skipped *skipped; /* owned: unmovable memory */
 	size_t n_skipped; /* length of skipped */
 	unsigned int n_questions; /* what it took */
-	char qemu_version[QEMU_VERSION_SIZE]; /* "7.2.22" */
+	bool is_inferred; /* nobody was asked: see map_infer.h */
+	char qemu_version[QEMU_VERSION_SIZE]; /* "7.2.22"; inferred: "0.0.0" */
 };
 
 /*
- * Build it, until deadline_ns (CLOCK_MONOTONIC) at the latest plus the time of
- * one question. The 384 KiB below 1 MiB are left out: video window and shadowed
- * ROM on x86. *ret_result is written on 0 only and ended with
+ * monitor NULL: infer it from the command line and /proc/PID/maps, or -ENOTSUP
+ * where that leaves a doubt. Build it, until deadline_ns (CLOCK_MONOTONIC) at
+ * the latest plus the time of one question. The 384 KiB below 1 MiB are left
+ * out: video window and shadowed ROM on x86. *ret_result is written on 0 only and ended with
  * map_result_finish(). -ESRCH: the process is gone; -ETIMEDOUT, -E2BIG: see
  * map_probe.h; -EBADMSG, -ENOENT: an answer that is not understood; -EAGAIN: it
  * changed meanwhile; -EINVAL: no sound map, or no memory that may be touched;

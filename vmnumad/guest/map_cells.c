@@ -30,12 +30,9 @@ static int parse_cell(const char *text, int *ret_cell)
 	return 0;
 }
 
-/* QEMU's mem=: MiB unless a letter says otherwise. Fractions are legal there
- * and not understood here. */
-static int parse_size(const char *text, uint64_t *ret_bytes)
+int cell_size_parse(const char *text, unsigned int shift, uint64_t *ret_bytes)
 {
 	static const char letters[] = "BKMGTP";
-	unsigned int shift = 20;
 	unsigned long long n;
 	const char *letter;
 	char *end;
@@ -65,7 +62,8 @@ static int take_pair(struct numa_option *o, const char *pair)
 			return -EINVAL;
 		strcpy(o->memdev, pair + 7);
 	} else if (strncmp(pair, "mem=", 4) == 0) {
-		o->has_size = parse_size(pair + 4, &o->size_bytes) == 0;
+		o->has_size =
+			cell_size_parse(pair + 4, 20, &o->size_bytes) == 0;
 	}
 	return 0;
 }

@@ -40,6 +40,11 @@ int cell_layout_parse(const char *cmdline, size_t len,
 		      struct cell_layout *ret_layout, struct why *why);
 void cell_layout_finish(struct cell_layout *layout);
 
+/* A size as QEMU's options have it: "512", "512M", "1G". Without a letter the
+ * number counts units of 2^shift bytes. -EINVAL; fractions are legal in QEMU
+ * and not understood here. */
+int cell_size_parse(const char *text, unsigned int shift, uint64_t *ret_bytes);
+
 /*
  * The cell of the byte at offset in a block that is no memory device: named by
  * -numa memdev=, or by libvirt (ram-nodeN), or the only cell there is, or laid

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/map_infer.h"
 #include "host/read_all.h"
 #include "log.h"
 #include "sys.h"
@@ -75,21 +76,50 @@ static const struct {
 	{ QMP_HMP_MTREE, parse_mtree },
 };
 
+static int read_cmdline(const struct sys *sys, const struct identity *identity,
+			char **ret_text, size_t *ret_len, struct why *why)
+{
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)identity->pid);
+	err = read_all_file(sys, path, IDENTITY_CMDLINE_SIZE, ret_text,
+			    ret_len);
+	if (err)
+		why_set(why, "cannot read %s: %s", path, strerror(-err));
+	return err;
+}
+
 static int read_layout(const struct sys *sys, const struct identity *identity,
 		       struct cell_layout *ret_layout, struct why *why)
 {
-	char path[64];
+	char *text;
+	size_t len;
+	int err = read_cmdline(sys, identity, &text, &len, why);
+
+	if (err)
+		return err;
+	err = cell_layout_parse(text, len, ret_layout, why);
+	free(text);
+	return err;
+}
+
+int map_facts_infer(const struct sys *sys, const struct identity *identity,
+		    const char *maps, struct map_facts *ret_facts,
+		    struct map_pieces *ret_pieces, struct why *why)
+{
 	char *text;
 	size_t len;
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)identity->pid);
-	err = read_all_file(sys, path, IDENTITY_CMDLINE_SIZE, &text, &len);
-	if (err) {
-		why_set(why, "cannot read %s: %s", path, strerror(-err));
+	memset(ret_facts, 0, sizeof(*ret_facts));
+	err = read_cmdline(sys, identity, &text, &len, why);
+	if (err)
 		return err;
-	}
-	err = cell_layout_parse(text, len, ret_layout, why);
+	err = cell_layout_parse(text, len, &ret_facts->layout, why);
+	if (!err)
+		err = map_infer(text, len, &ret_facts->layout, maps, ret_pieces,
+				&ret_facts->cpus, why);
 	free(text);
 	return err;
 }

@@ -32,6 +32,13 @@ struct map_facts {
  * what is not understood. */
 int map_facts_ask(struct map_asker *asker, const struct identity *identity,
 		  struct map_facts *ret_facts, struct why *why);
+
+/* For a QEMU that nobody may ask: what its command line and maps, the text of
+ * its /proc/PID/maps, tell; see map_infer.h. *ret_facts as above, *ret_pieces is
+ * written on success. */
+int map_facts_infer(const struct sys *sys, const struct identity *identity,
+		    const char *maps, struct map_facts *ret_facts,
+		    struct map_pieces *ret_pieces, struct why *why);
 void map_facts_finish(struct map_facts *facts);
 
 /* Is this the name of a block of guest memory, as opposed to video memory or a

@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -205,12 +207,46 @@ static int connect_path(const char *path, int *ret_fd)
 	return 0;
 }
 
-int monitor_socket_open(const struct sys *sys, const char *path,
+/* The kernel remembers who called listen(2) on the other end. */
+static int check_owner(int fd, const char *path, pid_t pid, struct why *why)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return -errno;
+	if (cred.pid == pid)
+		return 0;
+	why_set(why,
+		"the socket %.120s was opened by process %d, not by process %d",
+		path, (int)cred.pid, (int)pid);
+	return -EPERM;
+}
+
+static bool is_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+int monitor_socket_open(const struct sys *sys, const char *path, pid_t pid,
 			struct monitor *ret_monitor, struct why *why)
 {
 	int fd = -1;
 	int err = connect_path(path, &fd);
 
+	if (!err && pid) {
+		err = check_owner(fd, path, pid, why);
+		if (err) {
+			close(fd);
+			return err;
+		}
+	}
+	if (err == -ECONNREFUSED && !is_socket(path)) {
+		why_set(why, "%.180s is not a socket", path);
+		return err;
+	}
 	switch (err) {
 	case 0:
 		monitor_socket_take(sys, fd, ret_monitor);

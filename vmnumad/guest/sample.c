@@ -93,6 +93,11 @@ void sampler_set_hint(struct sampler *s, const struct qmp_cpus *cpus)
 		s->is_list_due = true;
 }
 
+void sampler_refresh_affinity(struct sampler *s)
+{
+	s->is_affinity_due = true;
+}
+
 void sampler_refresh(struct sampler *s)
 {
 	s->is_list_due = true;

@@ -67,6 +67,9 @@ int sampler_take(struct sampler *sampler, const struct topology *topo,
  */
 struct node_mask sampler_mems_allowed(const struct sampler *sampler);
 
+/* The next sample reads all affinities anew. */
+void sampler_refresh_affinity(struct sampler *sampler);
+
 /* Something was pinned or plugged: the next sample lists the threads and reads
  * all affinities anew. */
 void sampler_refresh(struct sampler *sampler);

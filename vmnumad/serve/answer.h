@@ -43,6 +43,10 @@ int answer_resume(void *arg, struct control_call *call,
 		  struct json_object *params);
 int answer_events(void *arg, struct control_call *call,
 		  struct json_object *params);
+int answer_adopt(void *arg, struct control_call *call,
+		 struct json_object *params);
+int answer_release(void *arg, struct control_call *call,
+		   struct json_object *params);
 int answer_hook(void *arg, struct control_call *call,
 		struct json_object *params);
 

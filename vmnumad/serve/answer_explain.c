@@ -99,6 +99,19 @@ static bool is_stuck(const struct daemon *daemon, size_t index)
 	return false;
 }
 
+/* The line that pins a vCPU. */
+static char *pin_line(const struct guest *guest, int vcpu, const char *cpus)
+{
+	if (!guest->adopted)
+		return xasprintf("virsh vcpupin %s %d %s --live",
+				 guest->uuid.text, vcpu, cpus);
+	for (size_t i = 0; i < guest->n_vcpus; i++)
+		if (guest->vcpus[i].id == vcpu)
+			return xasprintf("taskset -c -p %s %d", cpus,
+					 (int)guest->tids[i]);
+	return xstrdup("");
+}
+
 /* Where memory cannot move, the CPUs could: as lines to be typed. */
 static void add_advice(struct json_object *to, const struct daemon *daemon,
 		       const struct guest *guest, size_t index)
@@ -116,8 +129,7 @@ static void add_advice(struct json_object *to, const struct daemon *daemon,
 		if (advice.vcpus[i].is_there)
 			continue;
 		cpus = topology_cpulist(&daemon->topo, advice.vcpus[i].node);
-		line = xasprintf("virsh vcpupin %s %d %s --live",
-				 guest->uuid.text, advice.vcpus[i].vcpu, cpus);
+		line = pin_line(guest, advice.vcpus[i].vcpu, cpus);
 		json_object_array_add(array, json_object_new_string(line));
 		free(line);
 		free(cpus);

@@ -113,6 +113,8 @@ static void add_guest(struct json_object *to, const struct daemon *daemon,
 	json_add_text(to, "uuid", guest->uuid.text);
 	json_add_int(to, "pid", guest->identity.pid);
 	json_add_text(to, "state", guest_state_text(guest));
+	json_add_bool(to, "adopted", guest->adopted != NULL);
+	json_add_bool(to, "inferred", guest->built.is_inferred);
 	json_add_text(to, "mode", guest_mode_text(guest_mode(guest, &source)));
 	json_add_text(to, "mode_source", source);
 	json_add_text(to, "problem", guest->map_why.text);

@@ -346,6 +346,13 @@ int answer_rebalance(void *arg, struct control_call *call,
 		free(r);
 		return control_fail(call, RPC_BAD_PARAMS, EXIT_USAGE, why.text);
 	}
+	if (r->is_rehome_said && guest->adopted) {
+		refuse_with(call, daemon, guest, r,
+			    "--rehome rewrites the cpusets that libvirt makes, "
+			    "and an adopted guest has none");
+		free(r);
+		return 0;
+	}
 	active = jobs_find(daemon->jobs, guest->active_job);
 	if (!active || !active->job || r->is_dry_run) {
 		look_exactly(daemon, call, guest, r);

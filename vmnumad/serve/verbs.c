@@ -18,6 +18,8 @@ const struct control_verb *answer_verbs(void)
 		{ "cancel", CONTROL_CHANGE, answer_cancel },
 		{ "pause", CONTROL_CHANGE, answer_pause },
 		{ "resume", CONTROL_CHANGE, answer_resume },
+		{ "adopt", CONTROL_CHANGE, answer_adopt },
+		{ "release", CONTROL_CHANGE, answer_release },
 		{ "hook", CONTROL_ROOT, answer_hook },
 		{ 0 },
 	};

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guest/adopt.c: which processes may be adopted, what they are called, and when
+ * one is no longer the same.
+ */
+#include "guest/adopt.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fake_sys.h"
+#include "guest/guest.h"
+
+#define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+#define PID 4242
+
+#define RAM "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n"
+#define VCPU                                                                   \
+	"7f1000000000-7f1000003000 rw-s 00000000 00:0e 1035 "                  \
+	"anon_inode:kvm-vcpu:0\n"
+#define VFIO                                                                   \
+	"7f2000000000-7f2000003000 rw-s 00000000 00:0e 1035 "                  \
+	"anon_inode:[vfio-device]\n"
+#define QEMU "/usr/bin/qemu-system-x86_64|-m|256|"
+
+struct scene {
+	struct fake_sys *host;
+	struct sys sys;
+	struct adoption *adoption;
+	struct why why;
+};
+
+static void set_cmdline(struct scene *s, const char *cmdline)
+{
+	char text[512];
+	size_t len = strlen(cmdline);
+
+	for (size_t i = 0; i < len; i++)
+		text[i] = cmdline[i] == '|' ? '\0' : cmdline[i];
+	fake_file_bytes(s->host, "/proc/4242/cmdline", text, len);
+}
+
+/* A QEMU of 256 MiB with one vCPU. */
+static void scene_begin(struct scene *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->host = fake_sys_create(FAKE_LINUX_6_12);
+	s->sys = fake_sys_door(s->host);
+	fake_process(s->host, PID);
+	fake_file(s->host, "/proc/4242/task/4242/stat",
+		  "4242 (qemu) S 1 1 1 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 777 1 1 "
+		  "1 1 1 1 1 1 1 1 1 1 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	fake_file(s->host, "/proc/4242/status",
+		  "Name:\tqemu\nUid:\t0\t0\t0\t0\nNSpid:\t4242\n");
+	fake_file(s->host, "/proc/4242/maps", RAM VCPU);
+	fake_file(s->host, "/proc/4242/task/4242/comm", "qemu-system-x86\n");
+	fake_file(s->host, "/proc/4242/task/4250/comm", "CPU 0/KVM\n");
+	set_cmdline(s, QEMU);
+	s->adoption = adoption_create(PID);
+}
+
+static void scene_end(struct scene *s)
+{
+	adoption_free(&s->sys, s->adoption);
+	ck_assert_uint_eq(fake_open_handles(s->host), 0);
+	fake_sys_destroy(s->host);
+}
+
+static const struct {
+	const char *what;
+	const char *cmdline; /* NULL: as it is */
+	const char *name;
+	const char *uuid;
+	const char *pinned_by;
+	const char *confidential;
+} takes[] = {
+	{ "without name and uuid", NULL, "qemu-4242",
+	  "00001092-766e-8000-8000-000000000309", "", "" },
+	{ "with both",
+	  QEMU "-name|guest=we,,b,debug-threads=on|-uuid|"
+	       "11111111-2222-3333-4444-5555555555AB|",
+	  "we,b", "11111111-2222-3333-4444-5555555555ab", "", "" },
+	{ "a name with a newline", QEMU "-name|a\nb|", "qemu-4242",
+	  "00001092-766e-8000-8000-000000000309", "", "" },
+	{ "a uuid that is none",
+	  QEMU "-uuid|"
+	       "zzzzzzzz-2222-3333-4444-5555555555ab|",
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "", "" },
+	{ "a device", QEMU "-device|vfio-pci,host=01:00.0|", "qemu-4242",
+	  "00001092-766e-8000-8000-000000000309",
+	  "a device that it was given (VFIO)", "" },
+	{ "confidential by JSON",
+	  QEMU "-object|{\"qom-type\":\"tdx-guest\",\"id\":\"t\"}|",
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "", "tdx" },
+	{ "a name like that of a confidential one", QEMU "-name|sev-guests|",
+	  "sev-guests", "00001092-766e-8000-8000-000000000309", "", "" },
+	{ "confidential", QEMU "-object|sev-snp-guest,id=sev0|", "qemu-4242",
+	  "00001092-766e-8000-8000-000000000309", "", "sev" },
+};
+
+START_TEST(qemu_with_vcpu_is_taken)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	if (takes[_i].cmdline)
+		set_cmdline(&s, takes[_i].cmdline);
+	ck_assert_msg(adopt_check(&s.sys, s.adoption, &s.why) == 0, "%s: %s",
+		      takes[_i].what, s.why.text);
+	ck_assert_str_eq(s.adoption->name, takes[_i].name);
+	ck_assert_str_eq(s.adoption->identity.uuid.text, takes[_i].uuid);
+	ck_assert_str_eq(s.adoption->pinned_by, takes[_i].pinned_by);
+	ck_assert_str_eq(s.adoption->confidential, takes[_i].confidential);
+	ck_assert(s.adoption->built.is_inferred);
+	/* but for the 384 KiB below 1 MiB */
+	ck_assert_uint_eq(s.adoption->built.map->total_bytes,
+			  256 * MIB - 384 * KIB);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(mapped_device_is_seen)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	fake_file(s.host, "/proc/4242/maps", RAM VCPU VFIO);
+	ck_assert_int_eq(adopt_check(&s.sys, s.adoption, &s.why), 0);
+	ck_assert_str_ne(s.adoption->pinned_by, "");
+	scene_end(&s);
+}
+END_TEST
+
+static void set_nothing(struct scene *s)
+{
+	fake_process_exit(s->host, PID);
+	fake_process_reap(s->host, PID);
+}
+
+static void set_self(struct scene *s)
+{
+	s->adoption->pid = getpid();
+}
+
+static void set_sleep(struct scene *s)
+{
+	set_cmdline(s, "sleep|1000|");
+}
+
+static void set_img(struct scene *s)
+{
+	set_cmdline(s, "qemu-img|convert|");
+	fake_file(s->host, "/proc/4242/maps", RAM);
+}
+
+static void set_container(struct scene *s)
+{
+	fake_file(s->host, "/proc/4242/status",
+		  "Name:\tqemu\nUid:\t0\t0\t0\t0\nNSpid:\t4242\t1\n");
+}
+
+static void set_no_threads(struct scene *s)
+{
+	fake_file(s->host, "/proc/4242/task/4250/comm", "qemu-system-x86\n");
+}
+
+static void set_no_memory(struct scene *s)
+{
+	fake_file(s->host, "/proc/4242/maps", VCPU);
+}
+
+static void set_no_socket(struct scene *s)
+{
+	s->adoption->qmp_path = strdup("/nowhere/qmp");
+}
+
+static void set_later(struct scene *s)
+{
+	s->adoption->start_ticks = 778;
+}
+
+static void set_denied(struct scene *s)
+{
+	fake_file_error(s->host, "/proc/4242/maps", -EACCES);
+}
+
+static const struct {
+	void (*set)(struct scene *s);
+	const char *why; /* part of the sentence */
+} refusals[] = {
+	{ set_nothing, "there is no process 4242" },
+	{ set_self, "is vmnumad itself" },
+	{ set_sleep, "not called qemu-something or kvm" },
+	{ set_img, "no KVM vCPU" },
+	{ set_container, "another pid namespace" },
+	{ set_no_threads, "debug-threads=on" },
+	{ set_no_memory, "0 mappings of that size" },
+	{ set_no_socket, "there is no monitor socket /nowhere/qmp" },
+	{ set_later, "another one by now" },
+	{ set_denied, "cannot read /proc/4242/maps" },
+};
+
+START_TEST(what_is_no_guest_is_refused_with_a_sentence)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	refusals[_i].set(&s);
+	ck_assert_int_lt(adopt_check(&s.sys, s.adoption, &s.why), 0);
+	ck_assert_msg(strstr(s.why.text, refusals[_i].why), "%s: %s",
+		      refusals[_i].why, s.why.text);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(known_guest_may_get_its_map_later)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	s.adoption->qmp_path = strdup("/nowhere/qmp");
+	s.adoption->may_lack_map = true;
+	ck_assert_int_eq(adopt_check(&s.sys, s.adoption, &s.why), 0);
+	ck_assert_ptr_null(s.adoption->built.map);
+	ck_assert_str_ne(s.adoption->map_why.text, "");
+	scene_end(&s);
+}
+END_TEST
+
+/* A guest made of the scene's process. */
+static struct guest *make_guest(struct scene *s, struct config *config,
+				struct guest_env *env)
+{
+	struct guest *guest;
+
+	config_init(config);
+	*env = (struct guest_env) { .sys = &s->sys, .config = config };
+	ck_assert_int_eq(adopt_check(&s->sys, s->adoption, &s->why), 0);
+	guest = guest_create(env, &s->adoption->identity.uuid);
+	adopt_guest(guest, s->adoption);
+	return guest;
+}
+
+START_TEST(end_and_execve_are_told_apart)
+{
+	struct config config;
+	struct guest_env env;
+	struct guest *guest;
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_guest(&s, &config, &env);
+	ck_assert_int_eq(adopt_poll(guest), 0);
+	fake_file(s.host, "/proc/4242/maps", "");
+	ck_assert_int_eq(adopt_poll(guest), -ENOEXEC);
+	fake_process_exit(s.host, PID);
+	ck_assert_int_eq(adopt_poll(guest), -ESRCH);
+	guest_destroy(guest);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(inferred_map_closes_the_gate_unless_configured)
+{
+	struct config config;
+	struct guest_env env;
+	struct snap_guest snap;
+	struct guest *guest;
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_guest(&s, &config, &env);
+	ck_assert_str_eq(guest_state_text(guest), "running");
+	guest_snapshot(guest, &snap);
+	ck_assert_uint_eq(snap.gates, GATE_INFERRED_MAP);
+	config.follows_inferred = true;
+	guest_snapshot(guest, &snap);
+	ck_assert_uint_eq(snap.gates, 0);
+	ck_assert(!guest_may_rehome(guest));
+	guest_destroy(guest);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(names_are_one_line)
+{
+	ck_assert(adopt_is_text("my guest", 8));
+	ck_assert(!adopt_is_text("my guest", 7));
+	ck_assert(!adopt_is_text("", 7));
+	ck_assert(!adopt_is_text("a\tb", 7));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("adopt");
+	TCase *tests = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tests, qemu_with_vcpu_is_taken, 0, N(takes));
+	tcase_add_test(tests, mapped_device_is_seen);
+	tcase_add_loop_test(tests, what_is_no_guest_is_refused_with_a_sentence,
+			    0, N(refusals));
+	tcase_add_test(tests, known_guest_may_get_its_map_later);
+	tcase_add_test(tests, end_and_execve_are_told_apart);
+	tcase_add_test(tests, inferred_map_closes_the_gate_unless_configured);
+	tcase_add_test(tests, names_are_one_line);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
