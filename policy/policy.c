@@ -183,6 +183,42 @@ void policy_price(const struct policy_config *cfg, const struct snapshot *s,
 	budget_price(cfg, s, &s->guests[guest], deal, ret_price);
 }
 
+/* Add what it is to bring the cell of a decision home. */
+static void add_wrong(const struct snapshot *s, const struct decision *d,
+		      struct deal *deal)
+{
+	const struct snap_guest *guest = &s->guests[d->guest];
+	struct placement_need need;
+
+	for (size_t c = 0; c < guest->n_cells; c++) {
+		if (guest->cells[c].id != d->cell)
+			continue;
+		placement_need(s, &guest->cells[c], &d->home, d->with_shares,
+			       placement_granule(guest), &need);
+		deal->bytes += need.deal.bytes;
+		deal->far_bytes += need.deal.far_bytes;
+		return;
+	}
+}
+
+void policy_price_wrong(const struct policy_config *cfg,
+			const struct snapshot *s, const struct plan *plan,
+			size_t guest, struct price *ret_price)
+{
+	struct deal deal = { 0 };
+
+	*ret_price = (struct price) { 0 };
+	if (guest >= s->n_guests)
+		return;
+	for (size_t i = 0; i < plan->n_decisions; i++) {
+		const struct decision *d = &plan->decisions[i];
+
+		if (d->guest == guest && d->wrong_bytes > 0)
+			add_wrong(s, d, &deal);
+	}
+	budget_price(cfg, s, &s->guests[guest], deal, ret_price);
+}
+
 void policy_outcome(const struct policy_config *cfg, struct policy_guest *g,
 		    const struct outcome *outcome)
 {

@@ -207,6 +207,12 @@ void policy_price(const struct policy_config *cfg, const struct snapshot *s,
 		  const struct plan *plan, size_t guest,
 		  struct price *ret_price);
 
+/* The same for all that lies wrong by the plan's decisions, planned or put off;
+ * plan is of this snapshot. */
+void policy_price_wrong(const struct policy_config *cfg,
+			const struct snapshot *s, const struct plan *plan,
+			size_t guest, struct price *ret_price);
+
 /* A job of the guest has ended: charges the hourly budget, starts cooldowns,
  * notices reversals and futile jobs. Call once for each job, also for those
  * that failed or were cancelled. Moves that an administrator asked for count

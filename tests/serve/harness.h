@@ -2,7 +2,8 @@
 /*
  * A control socket with verbs made for tests, and clients of it in the same
  * thread: both take turns until what is waited for has happened. Used by
- * test_control.c, test_events.c, test_limits.c and test_make_room.c.
+ * test_control.c, test_events.c, test_explain.c, test_limits.c and
+ * test_make_room.c.
  */
 #ifndef TESTS_SERVE_HARNESS_H
 #define TESTS_SERVE_HARNESS_H

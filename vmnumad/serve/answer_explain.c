@@ -166,8 +166,8 @@ int answer_explain(void *arg, struct control_call *call,
 		if (daemon->plan.decisions[i].guest == (size_t)index)
 			add_decision(cells, &daemon->plan.decisions[i],
 				     daemon->snapshot.now_ns);
-	policy_price(&daemon->config.policy, &daemon->snapshot, &daemon->plan,
-		     (size_t)index, &price);
+	policy_price_wrong(&daemon->config.policy, &daemon->snapshot,
+			   &daemon->plan, (size_t)index, &price);
 	add_price(to, &price);
 	add_advice(to, daemon, guest, (size_t)index);
 	return control_reply(call, to);
