@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,8 @@ void load_modules(void)
 
 void follow_begin(struct follow *follow, uint64_t percent)
 {
+	unsigned long nodes = 0xff;
+
 	if (!percent)
 		return;
 	mkdir("/sys", 0755);
@@ -74,6 +77,10 @@ void follow_begin(struct follow *follow, uint64_t percent)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (follow->buffer == MAP_FAILED)
 		die("no room for the memory to come");
+	/* What comes to one cell only is used too, wherever this thread runs.
+	 * The kernel drops nodes that it does not have. */
+	syscall(SYS_mbind, follow->buffer, PAGES_MAX * PAGE_BYTES,
+		MPOL_INTERLEAVE, &nodes, 8 * sizeof(nodes), 0);
 }
 
 /* A CPU that was plugged in waits for somebody to say this. */

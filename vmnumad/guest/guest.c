@@ -297,10 +297,12 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 	guest->wants_measure = false;
 }
 
-static bool is_measure_old(const struct guest *guest, uint64_t now_ns)
+/* What a guest does to its balloon is no reason to count without end. */
+static bool is_measure_due(const struct guest *guest, uint64_t now_ns)
 {
-	uint64_t period_ns =
-		guest->active_job ? MEASURE_LIVE_NS : MEASURE_PERIOD_NS;
+	uint64_t period_ns = guest->active_job || guest->wants_measure
+				     ? MEASURE_LIVE_NS
+				     : MEASURE_PERIOD_NS;
 
 	period_ns = u64_max(period_ns,
 			    guest->measure_took_ns * MEASURE_COST_FACTOR);
@@ -327,10 +329,9 @@ void guest_pursue(struct guest *guest, uint64_t now_ns)
 		fetch(guest);
 	if (guest_mode(guest, NULL) == MODE_OFF)
 		return;
-	if (is_measure_old(guest, now_ns))
-		guest->wants_measure = true;
 	if (guest->has_domain && guest->state != VIRT_STATE_OFF &&
-	    !guest->inspection && (guest->wants_map || guest->wants_measure))
+	    !guest->inspection &&
+	    (guest->wants_map || is_measure_due(guest, now_ns)))
 		inspect(guest, now_ns);
 }
 

@@ -81,7 +81,7 @@ struct guest {
 	/* Questions under way and wanted. */
 	bool wants_domain; /* ask libvirt again */
 	bool wants_map; /* build the map again */
-	bool wants_measure; /* count again */
+	bool wants_measure; /* count again soon */
 	bool is_fetching; /* libvirt is being asked */
 	uint64_t asked_ns; /* when it was asked last */
 	struct inspection *inspection; /* under way, borrowed until done */
