@@ -20,6 +20,11 @@ job_must_have_lost_its_guest() {
 	job_must_add_up "$1"
 }
 
+# has_moved_more JOB BYTES
+has_moved_more() {
+	[ "$(job_says "$1" .bytes_moved)" -gt "$2" ]
+}
+
 start_libvirtd
 for name in short beside; do
 	small_guest $name
@@ -49,8 +54,21 @@ vmnumactl list
 kill -CONT "$(guest_pid beside)"
 probe_must_be_right beside
 
-note 'QEMU is killed while its guest is moved'
+note 'QEMU stands still in the middle of a job, and goes on'
 beside=$(rebalance_slowly beside 1 6M)
+job_wait_midst "$beside"
+kill -STOP "$(guest_pid beside)"
+moved=$(job_says "$beside" .bytes_moved)
+wait_until 60 has_moved_more "$beside" "$moved" || fail 'the job stands still with it'
+kill -CONT "$(guest_pid beside)"
+wait_until 120 job_has_ended "$beside" || fail 'the job does not end'
+job_is "$beside" 'done' || fail "the job is $(job_says "$beside" .result)"
+job_must_add_up "$beside"
+guest_is_on beside 1 || fail 'the guest has not arrived'
+probe_must_be_right beside
+
+note 'QEMU is killed while its guest is moved'
+beside=$(rebalance_slowly beside 0 6M)
 job_wait_midst "$beside"
 kill -KILL "$(guest_pid beside)"
 job_must_have_lost_its_guest "$beside"
