@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
+#include "snapshot.h"
 #include "xalloc.h"
+
+/* So much memory of another cell is worth a new job in place of one at work. */
+#define SUPERSEDE_BYTES (16 * MIB)
 
 struct jobs {
 	struct job_entry *first; /* newest, owned */
@@ -87,6 +92,48 @@ struct job_entry *jobs_add(struct jobs *jobs, const struct uuid *uuid,
 	jobs->first = entry;
 	jobs->n_entries++;
 	return entry;
+}
+
+void job_entry_note_left(struct job_entry *entry, const struct plan *plan,
+			 size_t guest)
+{
+	for (size_t i = 0; i < plan->n_decisions; i++) {
+		const struct decision *d = &plan->decisions[i];
+
+		if (d->guest == guest && d->by_affinity &&
+		    d->planned_bytes < d->wrong_bytes && d->cell >= 0 &&
+		    d->cell < 64)
+			entry->cells_left |= 1ull << d->cell;
+	}
+}
+
+/* The cell has waited since before the job: for room, say. A new job would leave
+ * it waiting just as well. */
+static bool was_left(const struct job_entry *entry, int cell)
+{
+	return cell >= 0 && cell < 64 && (entry->cells_left >> cell & 1);
+}
+
+const char *job_entry_why_supersede(const struct job_entry *entry,
+				    const struct decision *decision)
+{
+	bool is_in_job = false;
+
+	for (size_t i = 0; i < entry->n_moves; i++) {
+		const struct plan_move *move = &entry->moves[i];
+
+		if (move->cell != decision->cell)
+			continue;
+		is_in_job = true;
+		if (!decision->home.weight[move->to])
+			return "the vCPUs have moved on";
+	}
+	/* vCPUs are pinned one by one: the next one's cell joins in */
+	if (!is_in_job && !was_left(entry, decision->cell) &&
+	    decision->reason == REASON_GATE && decision->gate == GATE_MOVING &&
+	    decision->wrong_bytes >= SUPERSEDE_BYTES)
+		return "more of the guest is to move";
+	return NULL;
 }
 
 uint64_t jobs_next_id(const struct jobs *jobs)

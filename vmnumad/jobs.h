@@ -53,6 +53,8 @@ struct job_entry {
 	unsigned int held_by; /* the enum gate that it waits for, 0 none */
 	struct plan_move *moves; /* the plan, owned */
 	size_t n_moves; /* length of moves */
+	uint64_t cells_left; /* a bit for each cell below 64 that waited for
+			      * something else when it began */
 	struct price price; /* as expected at the start */
 	struct receipt receipt; /* last copy */
 	struct cell_count *cells; /* last copy, owned */
@@ -78,6 +80,16 @@ struct job_entry *jobs_first(struct jobs *jobs); /* the newest */
 
 /* Copy the numbers of a job at work into its entry. */
 void job_entry_refresh(struct job_entry *entry);
+
+/* Keep which cells of guest number guest, pinned elsewhere, plan leaves in the
+ * wrong place or takes home in part: it is the plan of the job. */
+void job_entry_note_left(struct job_entry *entry, const struct plan *plan,
+			 size_t guest);
+
+/* Why the automatic job is to make way for a newer plan, given what is decided
+ * about one cell now; NULL: it goes on. */
+const char *job_entry_why_supersede(const struct job_entry *entry,
+				    const struct decision *decision);
 
 /* The job has ended: last copies, then it is destroyed. Watchers stay. */
 void job_entry_end(struct job_entry *entry);

@@ -18,9 +18,6 @@
 /* A job that starts so soon after an event was led to by it. */
 #define STIRRED_NS (5000 * NS_PER_MS)
 
-/* So much memory of another cell is worth a new job in place of one at work. */
-#define SUPERSEDE_BYTES (16 * MIB)
-
 static void grow_plan(struct daemon *daemon)
 {
 	struct plan *plan = &daemon->plan;
@@ -40,39 +37,6 @@ static void grow_plan(struct daemon *daemon)
 				    sizeof(*plan->moves));
 }
 
-static bool home_overlaps(const struct home *home, struct node_mask nodes)
-{
-	node_each (node, nodes) {
-		if (home->weight[node])
-			return true;
-	}
-	return false;
-}
-
-/* Why an automatic job is to make way for a newer plan, given what is decided
- * about one cell now; NULL: it goes on. */
-static const char *why_supersede(const struct job_entry *entry,
-				 const struct decision *decision)
-{
-	bool is_in_job = false;
-
-	for (size_t i = 0; i < entry->n_moves; i++) {
-		const struct plan_move *move = &entry->moves[i];
-
-		if (move->cell != decision->cell)
-			continue;
-		is_in_job = true;
-		if (!home_overlaps(&decision->home, node_mask_of(move->to)))
-			return "the vCPUs have moved on";
-	}
-	/* vCPUs are pinned one by one: the next one's cell joins in */
-	if (!is_in_job && decision->reason == REASON_GATE &&
-	    decision->gate == GATE_MOVING &&
-	    decision->wrong_bytes >= SUPERSEDE_BYTES)
-		return "more of the guest is to move";
-	return NULL;
-}
-
 static void review_job(struct daemon *daemon, struct guest *guest,
 		       const struct decision *decision)
 {
@@ -82,7 +46,7 @@ static void review_job(struct daemon *daemon, struct guest *guest,
 	if (!entry || !entry->job || !entry->order.is_automatic ||
 	    entry->is_superseded || !decision->by_affinity)
 		return;
-	why = why_supersede(entry, decision);
+	why = job_entry_why_supersede(entry, decision);
 	if (!why)
 		return;
 	entry->is_superseded = true;
@@ -154,11 +118,15 @@ static void act(struct daemon *daemon)
 			.is_automatic = true,
 			.trigger_ns = trigger_of(daemon, g),
 		};
+		struct job_entry *entry;
 		struct why why;
 
 		if (g->active_job || !has_moves(plan, index))
 			continue;
-		if (!daemon_start_job(daemon, g, plan, &order, &why))
+		entry = daemon_start_job(daemon, g, plan, &order, &why);
+		if (entry)
+			job_entry_note_left(entry, plan, index);
+		else
 			log_warning("mover", "guest %s: no job: %s", g->name,
 				    why.text);
 	}

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "run.h"
 #include "scene.h"
+#include "snapshot.h"
 
 static const struct uuid uuid = { "6f0a1fd6-5f5c-4c5e-9a3b-2f1c0d9e8b7a" };
 
@@ -50,6 +52,68 @@ START_TEST(oldest_ended_jobs_are_forgotten)
 	ck_assert_ptr_null(jobs_find(jobs, 20));
 	ck_assert_ptr_nonnull(jobs_find(jobs, 21));
 	ck_assert_uint_eq(jobs_first(jobs)->id, JOBS_KEPT + 20);
+	jobs_destroy(jobs);
+}
+END_TEST
+
+static const struct {
+	const char *what; /* the case */
+	struct decision before; /* of cell 1, when the job of cell 0 began */
+	struct decision now; /* of the cell it names */
+	const char *why; /* the job makes way; NULL: it goes on */
+} reviews[] = {
+	{ "the same home", { .cell = 1 }, { .home.weight = { 0, 1000 } }, NULL },
+	{ "another home",
+	  { .cell = 1 },
+	  { .home.weight = { 1000 } },
+	  "the vCPUs have moved on" },
+	{ "the next cell is pinned",
+	  { .cell = 1, .by_affinity = true },
+	  { .cell = 1,
+	    .reason = REASON_GATE,
+	    .gate = GATE_MOVING,
+	    .wrong_bytes = 100 * MIB },
+	  "more of the guest is to move" },
+	{ "a little of the next cell",
+	  { .cell = 1, .by_affinity = true },
+	  { .cell = 1,
+	    .reason = REASON_GATE,
+	    .gate = GATE_MOVING,
+	    .wrong_bytes = MIB },
+	  NULL },
+	{ "the next cell has no room, and had none",
+	  { .cell = 1,
+	    .by_affinity = true,
+	    .reason = REASON_NO_ROOM,
+	    .wrong_bytes = 100 * MIB },
+	  { .cell = 1,
+	    .reason = REASON_GATE,
+	    .gate = GATE_MOVING,
+	    .wrong_bytes = 100 * MIB },
+	  NULL },
+	{ "the next cell drifted, and is pinned now",
+	  { .cell = 1, .reason = REASON_DWELL, .wrong_bytes = 100 * MIB },
+	  { .cell = 1,
+	    .reason = REASON_GATE,
+	    .gate = GATE_MOVING,
+	    .wrong_bytes = 100 * MIB },
+	  "more of the guest is to move" },
+};
+
+START_TEST(job_makes_way_for_what_is_new_and_not_for_what_waits)
+{
+	struct jobs *jobs = jobs_create(0);
+	struct job_entry *entry = add(jobs);
+	struct decision before = reviews[_i].before;
+	struct plan plan = { .decisions = &before, .n_decisions = 1 };
+	const char *why;
+
+	before.guest = 7;
+	job_entry_note_left(entry, &plan, 7);
+	why = job_entry_why_supersede(entry, &reviews[_i].now);
+	ck_assert_msg(why == reviews[_i].why || (why && reviews[_i].why &&
+						 !strcmp(why, reviews[_i].why)),
+		      "%s: %s", reviews[_i].what, why ? why : "it goes on");
 	jobs_destroy(jobs);
 }
 END_TEST
@@ -136,6 +200,9 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, oldest_ended_jobs_are_forgotten);
 	tcase_add_test(tests, watched_jobs_are_not_forgotten);
 	tcase_add_test(tests, each_watcher_is_told_once_and_dropped_ones_never);
+	tcase_add_loop_test(
+		tests, job_makes_way_for_what_is_new_and_not_for_what_waits, 0,
+		(int)(sizeof(reviews) / sizeof(*reviews)));
 	tcase_add_test(tests, ended_job_leaves_its_numbers);
 }
 
