@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 4 --kernel 6.12
+# lab: --nodes 4 --kernel 6.12 --timeout 600
 #
 # Homes of two nodes on a host of four. A guest of two cells that is pinned from
 # nodes 0 and 1 to 2 and 3 ends with cell 0 on 2 and cell 1 on 3; a guest of one
@@ -121,6 +121,8 @@ wait_until 60 explain_says two 'no room' || fail "it is not explained: $(vmnumac
 vmnumactl explain two
 wait_until 90 no_job_is_running || fail 'a job does not end'
 cell_is_on two 1 1 || fail "cell 1 was put elsewhere: $(guest_node_bytes two)"
+[ $(($(last_job) - before)) -le 4 ] ||
+	fail "what waits for room disturbs what moves: $(vmnumactl jobs)"
 empty_node 3
 wait_cell_on two 1 3
 wait_until 90 no_job_is_running || fail 'a job does not end'
