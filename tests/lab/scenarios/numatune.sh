@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 4 --kernel 6.12 --stack debian,backports
+# lab: --nodes 4 --kernel 6.12 --stack debian,backports --timeout 600
 #
 # What numatune says of a guest's memory: preferred is followed, interleave left
 # alone until ordered, restrictive re-homed by libvirt itself, memnode kept to cell
@@ -46,7 +46,7 @@ small_guest preferred numatune=preferred:0
 small_guest spread numatune=interleave:0-1
 small_guest limited numatune=restrictive:0
 guest_define celled mem=384 vcpus=2 cells=2 numatune=strict:0-1 \
-	probe='probe.busy=20 probe.pages=24000'
+	probe='probe.busy=10 probe.pages=24000'
 memnodes celled "<memnode cellid='0' mode='strict' nodeset='0'/>" \
 	"<memnode cellid='1' mode='strict' nodeset='1'/>"
 guests_start preferred spread limited celled
@@ -73,12 +73,12 @@ if guest_is_on spread 2 1 || guest_is_on limited 1 1; then
 fi
 
 note 'ordered, spread memory is gathered'
-expect 0 moved vmnumactl rebalance spread --to 2
+expect 0 moved vmnumactl rebalance spread --to 2 --hurry
 guest_is_on spread 2 || fail "only $(guest_share spread 2) % of spread"
 
 note 'restrictive is re-homed through libvirt, whose XML says so afterwards'
 expect 4 '--rehome' vmnumactl rebalance limited --to 3
-expect 0 moved vmnumactl rebalance limited --to 3 --rehome
+expect 0 moved vmnumactl rebalance limited --to 3 --rehome --hurry
 guest_is_on limited 3 99 || fail "only $(guest_share limited 3) % of limited"
 [ "$(cpusets limited)" = '3 ' ] || fail "the cpusets of limited are $(cpusets limited)"
 virsh numatune limited --live | grep -q 'nodeset *: 3$' || fail "libvirt says $(virsh numatune limited)"
@@ -91,6 +91,7 @@ expect 4 'in their order' vmnumactl rebalance celled --cell 0=3 --cell 1=2 --reh
 note 'vmnumad dies in the midst: after its start it ends what it began'
 job=$(vmnumactl --json rebalance celled --cell 0=2 --cell 1=3 --rehome --rate 16M --no-wait | json .job)
 job_wait_midst "$job"
+cp /var/lib/vmnumad/journal "$LAB_OUT/journal"
 kill -KILL "$VMNUMAD_PID"
 wait "$VMNUMAD_PID" 2>/dev/null || true
 note "cpusets $(cpusets celled), policies$(policies celled)"
@@ -106,6 +107,16 @@ note "policies$(policies celled)"
 [ "$(policies celled)" = ' bind:2 bind:3' ] || fail "the policies of celled are$(policies celled)"
 cell_is_on celled 0 2 || fail 'cell 0 is not on node 2'
 cell_is_on celled 1 3 || fail 'cell 1 is not on node 3'
+
+note 'as if it had died when only the narrowing was left'
+stop_vmnumad
+for file in "/sys/fs/cgroup/machine/"*-celled.*/{emulator,vcpu*}/cpuset.mems; do
+	echo 0-3 >"$file"
+done
+cp "$LAB_OUT/journal" /var/lib/vmnumad/journal
+start_vmnumad
+wait_until 60 celled_is_home || fail "the cpusets of celled stay $(cpusets celled)"
+[ "$(policies celled)" = ' bind:2 bind:3' ] || fail "the policies of celled are$(policies celled)"
 for name in preferred spread limited celled; do
 	probe_must_be_right "$name"
 done
