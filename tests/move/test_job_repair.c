@@ -167,6 +167,26 @@ START_TEST(pages_with_holes_are_left_in_pieces)
 }
 END_TEST
 
+START_TEST(pages_of_zeros_are_no_holes)
+{
+	struct scene *s = split_scene();
+	uint64_t zeros = 0;
+
+	run_to_repair(s);
+	for (uint64_t at = 0; at < MEMORY_BYTES; at += PAGE_2M_BYTES) {
+		if (scene_folio(s, at)->bytes == PAGE_2M_BYTES)
+			continue;
+		scene_folio(s, at + MIB)->is_zero = true;
+		zeros++;
+	}
+	ck_assert_uint_gt(zeros, 0);
+	scene_run(s);
+	ck_assert_uint_eq(count_huge(s), BLOCKS);
+	ck_assert_uint_eq(s->receipt.thp_repaired, s->receipt.thp_splits);
+	scene_destroy(s);
+}
+END_TEST
+
 START_TEST(pages_on_two_nodes_are_left_in_pieces)
 {
 	struct scene *s = split_scene();
@@ -395,6 +415,7 @@ static void add_tests(TCase *tests)
 		clean_answer_does_not_hide_that_pages_were_split,
 		splits_of_others_do_not_close_the_target,
 		pages_with_holes_are_left_in_pieces,
+		pages_of_zeros_are_no_holes,
 		pages_on_two_nodes_are_left_in_pieces,
 		without_room_nothing_is_rebuilt,
 		page_that_cannot_be_rebuilt_does_not_hold_up_the_others,

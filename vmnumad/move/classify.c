@@ -184,3 +184,17 @@ void classify_blocks(struct classify *c, struct hva start, size_t n,
 	for (size_t i = 0; i < n; i++)
 		kinds[i] = BLOCK_MIXED;
 }
+
+bool classify_is_full(struct classify *c, struct hva block)
+{
+	uint64_t entries[PAGES_PER_2M];
+
+	if (c->pagemap_fd < 0 ||
+	    c->sys.ops->pagemap_read(c->sys.self, c->pagemap_fd, block,
+				     PAGES_PER_2M, entries) < 0)
+		return false;
+	for (size_t i = 0; i < PAGES_PER_2M; i++)
+		if (!(entries[i] & PAGEMAP_PRESENT))
+			return false;
+	return true;
+}

@@ -7,6 +7,7 @@
 #ifndef MOVE_CLASSIFY_H
 #define MOVE_CLASSIFY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -58,5 +59,9 @@ void classify_finish(struct classify *c);
  */
 void classify_blocks(struct classify *c, struct hva start, size_t n,
 		     enum block_kind *kinds, struct page_set *present);
+
+/* Is each of the 512 pages of a 2 MiB block present, be it only as the zero page
+ * (which lies on no node)? false also when the kernel does not say. */
+bool classify_is_full(struct classify *c, struct hva block);
 
 #endif

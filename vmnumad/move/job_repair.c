@@ -74,19 +74,31 @@ void job_forget_splits(struct job *job)
 	}
 }
 
-/* The node that holds all of a block in pieces; NODE_NONE: it has a hole, which
- * the kernel would fill, or lies on several, or cannot be asked. */
+/*
+ * The node that holds all of a block in pieces; NODE_NONE: it has a hole, which
+ * the kernel would fill, or lies on several, or cannot be asked. Pages of zeros
+ * are no holes: Linux 6.12 and later give back their memory when they split a
+ * huge page, and the guest had it a moment ago.
+ */
 static int node_of_pieces(struct job *job, const struct split *split)
 {
 	struct scan_window window;
+	int found = NODE_NONE;
 
 	if (scan_pages(&job->scan, split->region, split->at, PAGES_PER_2M,
 		       &window) < 0)
 		return NODE_NONE;
-	for (int node = 0; node < NODES_MAX; node++)
-		if (window.node_bytes[node] == PAGE_2M_BYTES)
-			return node;
-	return NODE_NONE;
+	for (int node = 0; node < NODES_MAX; node++) {
+		if (window.node_bytes[node] == 0)
+			continue;
+		if (found != NODE_NONE)
+			return NODE_NONE;
+		found = node;
+	}
+	if (window.absent_bytes > 0 &&
+	    !classify_is_full(&job->scan.classify, split->at))
+		return NODE_NONE;
+	return found;
 }
 
 /* Its copy takes as long as a move of a huge page, with the guest's mappings
