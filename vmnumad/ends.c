@@ -97,7 +97,11 @@ static void teach_guest(struct daemon *daemon, struct guest *guest,
 	policy_outcome(&daemon->config.policy, &guest->memory, &outcome);
 	if (!entry->order.is_automatic && r->result != JOB_CANCELLED)
 		policy_guest_hold(&guest->memory);
-	guest_take_counts(guest, entry->cells, entry->n_cells, r->ended_ns);
+	if (job_entry_has_counted(entry))
+		guest_take_counts(guest, entry->cells, entry->n_cells,
+				  r->ended_ns);
+	else
+		guest->wants_measure = true;
 	ledger_finish(&guest->ledger);
 	ledger_copy(&entry->ledger, &guest->ledger);
 	if (guest->built.map) /* it may be newer than the job's */

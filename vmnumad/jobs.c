@@ -136,6 +136,12 @@ const char *job_entry_why_supersede(const struct job_entry *entry,
 	return NULL;
 }
 
+bool job_entry_has_counted(const struct job_entry *entry)
+{
+	return entry->receipt.result != JOB_CANCELLED &&
+	       entry->receipt.residue_bytes[RESIDUE_UNTRIED] == 0;
+}
+
 uint64_t jobs_next_id(const struct jobs *jobs)
 {
 	return jobs->last_id + 1;

@@ -91,6 +91,10 @@ void job_entry_note_left(struct job_entry *entry, const struct plan *plan,
 const char *job_entry_why_supersede(const struct job_entry *entry,
 				    const struct decision *decision);
 
+/* True when the job has looked at all of its scope to the end, so that what it
+ * counted is all that the cells have. */
+bool job_entry_has_counted(const struct job_entry *entry);
+
 /* The job has ended: last copies, then it is destroyed. Watchers stay. */
 void job_entry_end(struct job_entry *entry);
 

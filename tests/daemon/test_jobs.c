@@ -118,6 +118,23 @@ START_TEST(job_makes_way_for_what_is_new_and_not_for_what_waits)
 }
 END_TEST
 
+/* One that ends in the midst has seen a part of each cell. */
+START_TEST(counts_of_a_job_that_ended_in_the_midst_are_not_believed)
+{
+	struct job_entry entry = { .receipt.result = JOB_DONE };
+
+	ck_assert(job_entry_has_counted(&entry));
+	entry.receipt.residue_bytes[RESIDUE_PINNED] = MIB;
+	entry.receipt.result = JOB_PARTIAL;
+	ck_assert(job_entry_has_counted(&entry));
+	entry.receipt.residue_bytes[RESIDUE_UNTRIED] = MIB;
+	ck_assert(!job_entry_has_counted(&entry));
+	entry.receipt.residue_bytes[RESIDUE_UNTRIED] = 0;
+	entry.receipt.result = JOB_CANCELLED;
+	ck_assert(!job_entry_has_counted(&entry));
+}
+END_TEST
+
 static void count(void *arg, struct job_entry *entry)
 {
 	(*(unsigned int *)arg)++;
@@ -203,6 +220,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(
 		tests, job_makes_way_for_what_is_new_and_not_for_what_waits, 0,
 		(int)(sizeof(reviews) / sizeof(*reviews)));
+	tcase_add_test(
+		tests,
+		counts_of_a_job_that_ended_in_the_midst_are_not_believed);
 	tcase_add_test(tests, ended_job_leaves_its_numbers);
 }
 
