@@ -10,6 +10,12 @@
  * those that the guest has used. Prints the offset of each in the memfd, one a
  * line and in decimal, when all are held, and then waits to be killed.
  *
+ *   hold --map PID
+ *
+ * Maps the memfd of that QEMU as a vhost-user backend does, and reads what the
+ * guest has used of it: then those pages are mapped twice. Prints how many they
+ * are, and waits to be killed.
+ *
  *   hold --crumble MIB
  *
  * Takes so much memory of its own (of one node, by numactl), holds a page in
@@ -21,6 +27,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +157,26 @@ static void hold_guest_pages(const char *pid, unsigned int n)
 					    memory.at));
 }
 
+/* Holds nothing: the pages are only mapped here too. */
+static void map_guest_pages(const char *pid)
+{
+	struct memory memory = map_memory(pid);
+	unsigned long long n_all = memory.size_bytes / PAGE_BYTES;
+	unsigned char *there = malloc(n_all);
+	unsigned long long n_there = 0;
+
+	if (!there || mincore(memory.at, memory.size_bytes, there))
+		die("mincore", errno);
+	for (unsigned long long i = 0; i < n_all; i++) {
+		if (!(there[i] & 1))
+			continue;
+		(void)*(volatile char *)(memory.at + i * PAGE_BYTES);
+		n_there++;
+	}
+	free(there);
+	printf("%llu\n", n_there);
+}
+
 static void crumble(unsigned long long size_bytes)
 {
 	static struct iovec pages[MAX_PAGES];
@@ -172,13 +199,17 @@ static void crumble(unsigned long long size_bytes)
 
 int main(int argc, char **argv)
 {
+	bool is_map = argc == 3 && strcmp(argv[1], "--map") == 0;
 	int n = argc == 3 ? atoi(argv[2]) : 0;
 
-	if (n < 1 || n > (int)(MAX_PAGES * CRUMB_BYTES >> 20)) {
-		fprintf(stderr, "usage: hold PID COUNT | --crumble MIB\n");
+	if (n < 1 || (!is_map && n > (int)(MAX_PAGES * CRUMB_BYTES >> 20))) {
+		fprintf(stderr,
+			"usage: hold PID COUNT | --map PID | --crumble MIB\n");
 		return 2;
 	}
-	if (strcmp(argv[1], "--crumble") == 0)
+	if (is_map)
+		map_guest_pages(argv[2]);
+	else if (strcmp(argv[1], "--crumble") == 0)
 		crumble((unsigned long long)n << 20);
 	else
 		hold_guest_pages(argv[1], (unsigned int)n);

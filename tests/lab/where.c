@@ -110,7 +110,7 @@ static void add_if_big(struct count *count, const struct run *run)
 static int holds_memory(const char *name)
 {
 	static const char *const prefixes[] = { "/memfd:", "/dev/shm/",
-						"/dev/hugepages/",
+						"/dev/hugepages",
 						"/anon_hugepage", "/dev/zero" };
 	size_t i;
 
