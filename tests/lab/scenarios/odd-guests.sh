@@ -14,6 +14,11 @@ set -eu
 
 odd="odd \"name\", it's <é> & 100 %"
 
+# libvirt names the pid file of a guest with such a name otherwise.
+guest_pid() {
+	pgrep -f -- "-uuid $(virsh -q domuuid "$1")"
+}
+
 # resize NAME MIB...: other sizes for the cells of a defined guest.
 resize() {
 	local xml=$LAB_OUT/$1.xml cell=0 mib
@@ -49,21 +54,15 @@ map_must_agree() {
 	[ "$regions" -ge 2 ] || fail "$1 has only $regions regions"
 }
 
-# check_map NAME MIB MAP: 640 or 768 KiB of the first
+# check NAME MIB MAP: its map, its counts and a move. 640 or 768 KiB of the first
 # MiB are memory, as the firmware has set the rest.
-check_map() {
-	local bytes
+check() {
+	local bytes job
 	note "$1: $(map_of "$1")"
 	[ "$(map_of "$1")" = "$3" ] || fail "the map of $1 is not $3"
 	bytes=$(vmnumactl --json show "$1" | json '[.guests[0].regions[].size] | add')
 	[ $(($2 * 1048576 - bytes)) -le 393216 ] || fail "$1: only $bytes bytes are in the map"
 	map_must_agree "$1"
-}
-
-# check NAME MIB MAP: its map, its counts and a move.
-check() {
-	local job
-	check_map "$@"
 	counts_must_agree "$1"
 	vmnumactl --json rebalance "$1" --to 1 --hurry >"$LAB_OUT/job.json" || fail "$1: $(cat "$LAB_OUT/job.json")"
 	job=$(json .job <"$LAB_OUT/job.json")
@@ -92,7 +91,7 @@ wait_vmnumad_knows plain uneven large "$odd"
 check plain 256 '1-256:0'
 check uneven 512 '1-128:0 128-512:1'
 check large 5120 '1-3072:0 4096-6144:0'
-check_map "$odd" 5120 '1-1024:0 1024-2048:1 4096-7168:1'
+check "$odd" 5120 '1-1024:0 1024-2048:1 4096-7168:1'
 
 note 'the name is itself in all that is printed'
 [ "$(vmnumactl --json list | jq --arg name "$odd" '[.guests[] | select(.name == $name)] | length')" = 1 ] ||
