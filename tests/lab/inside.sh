@@ -149,19 +149,32 @@ host_fell_to_emulator() {
 	dmesg | grep -qE 'stack guard page|corrupted stack end|int3: 0000|kvm_vcpu_reset'
 }
 
-# And a guest's vCPU loses its way: it resets itself in full work, its kernel
-# without a word. migratepages alone, with no vmnumad anywhere, did it to a guest
-# under full load at the 41st move. So it is excused once; the second time in one
-# scenario is a finding. libvirt writes another reason when it was told to end it.
-guest_reset_itself() {
-	local serial seen=$control/status/.reset-$LAB_NAME
+# stands_still NAME: its QEMU runs, and its probe has said nothing for long.
+stands_still() {
+	local pid
+	[ $(($(date +%s) - $(stat -c %Y "$LAB_OUT/$1.serial"))) -ge 30 ] || return 1
+	[ "$(timeout 10 virsh -c qemu:///system domstate "$1" 2>&1)" = running ] || return 1
+	pid=$(cat "/run/libvirt/qemu/$1.pid") && ! grep -q '^State:.T' "/proc/$pid/status"
+}
+
+# libvirt writes another reason when it was told to end it.
+reset_itself() {
+	tail -n 1 "/var/log/libvirt/qemu/$1.log" | grep -q 'reason=shutdown'
+}
+
+# And a guest's vCPU loses its way: it resets itself in full work, or stands still,
+# its kernel without a word. migratepages alone, with no vmnumad anywhere, had a
+# guest under full load reset at the 41st move. So it is excused once; the second
+# time in one scenario is a finding.
+guest_fell_silently() {
+	local serial name seen=$control/status/.fell-$LAB_NAME
 	[ "$LAB_ACCEL" = tcg ] && [ ! -e "$seen" ] || return 1
 	for serial in "$LAB_OUT"/*.serial; do
 		[ -e "$serial" ] || continue
+		name=$(basename "$serial" .serial)
 		if grep -q 'probe ready' "$serial" &&
 			! grep -qE 'panic|Oops|probe failed|probe WRONG' "$serial" &&
-			tail -n 1 "/var/log/libvirt/qemu/$(basename "$serial" .serial).log" |
-			grep -q 'reason=shutdown'; then
+			{ reset_itself "$name" || stands_still "$name"; }; then
 			touch "$seen"
 			return 0
 		fi
@@ -196,7 +209,7 @@ run_scenario() {
 	timeout -k 5 "$LAB_TIMEOUT" "$path" </dev/null >>"$LAB_OUT/output.log" 2>&1 ||
 		status=$?
 	if [ "$status" != 0 ] && { guest_fell_to_emulator || host_fell_to_emulator ||
-		guest_reset_itself; }; then
+		guest_fell_silently; }; then
 		give_up_boot
 	fi
 	took=$(($(uptime_cs) - start))

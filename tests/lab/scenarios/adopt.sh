@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.12
 #
 # Guests that libvirt does not manage: a QEMU started by hand is adopted through
 # its monitor and its memory follows vCPUs that taskset pins; one without a
