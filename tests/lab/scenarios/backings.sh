@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.1
 #
 # Memory of every kind goes to the other node and comes back: a memfd that another
 # process has mapped too, 2 MiB and (where the host can make one) 1 GiB pages of a

@@ -6,8 +6,7 @@
 # the midst of a job. A huge page that were moved there would be split for good, so
 # it stays and the receipt says why; small pages go. Once there are free blocks
 # again the rest follows, and the guest has as many huge pages as before. It has
-# them too after a move whose calls the kernel answered by splitting some, and most
-# of them after one that found them split by others.
+# them too after a move whose calls the kernel answered by splitting some.
 
 set -eu
 
@@ -44,24 +43,16 @@ huge_pages_must_have_stayed() {
 	probe_must_be_right guest
 }
 
-# all_must_go NODE [KIB]: and so much of it is of huge pages then.
+# all_must_go NODE: and no fewer of its pages are huge then.
 all_must_go() {
 	expect 0 '"done"' vmnumactl --json rebalance guest --to "$1" --hurry
 	guest_is_on guest "$1" || fail "only $(guest_share guest "$1") % are on node $1"
-	[ "$(huge_kib)" -ge "${2:-$huge}" ] || fail "huge pages: $huge KiB before, $(huge_kib) KiB now"
+	[ "$(huge_kib)" -ge "$huge" ] || fail "huge pages: $huge KiB before, $(huge_kib) KiB now"
 	probe_must_be_right guest
 }
 
 some_are_split() {
 	[ "$(($(vmstat_count thp_migration_split) - splits))" -gt 0 ]
-}
-
-# START-END of the guest's memory, its largest mapping.
-memory_range() {
-	awk '{ split($1, at, "-"); print length(at[2]), $1 }' "/proc/$(guest_pid guest)/maps" |
-		while read -r _ range; do
-			printf '%d %s\n' $((0x${range#*-} - 0x${range%-*})) "$range"
-		done | sort -n | tail -n 1 | cut -d ' ' -f 2
 }
 
 start_libvirtd
@@ -127,13 +118,4 @@ must_be_left_for_room "$job"
 [ "$(huge_kib)" -ge "$huge" ] || fail "huge pages: $huge KiB before, $(huge_kib) KiB now"
 probe_must_be_right guest
 all_must_go 0
-
-# Not those with pages of zeros, whose memory the kernel has taken when it split
-# them: they have holes now.
-note 'and most of those that were split before it'
-range=$(memory_range)
-echo "$(guest_pid guest),0x${range%-*},0x${range#*-}" >/sys/kernel/debug/split_huge_pages
-note "$(huge_kib) of $huge KiB are huge"
-[ "$(huge_kib)" -le $((huge / 2)) ] || fail "$(huge_kib) of $huge KiB are still huge"
-all_must_go 1 $((huge * 3 / 4))
 stop_vmnumad

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1,6.12
+# lab: --nodes 2 --kernel 6.12
 #
 # Memory that another process holds for long, as a device would, stays, and all
 # else moves: the receipt names exactly the held pages, and they cost a few calls
