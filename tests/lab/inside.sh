@@ -183,9 +183,10 @@ guest_fell_silently() {
 }
 
 give_up_boot() {
-	local serial
-	for serial in "$LAB_OUT"/*.serial; do
-		[ ! -e "$serial" ] || mv "$serial" "$serial.emulator-fault"
+	local log # the next try must not count what this one wrote
+	for log in "$LAB_OUT"/*.serial "$LAB_OUT"/*.log; do
+		[ ! -e "$log" ] || [ "$log" = "$LAB_OUT/output.log" ] ||
+			mv "$log" "$log.emulator-fault"
 	done
 	printf '# it fell to a fault of the emulator: again from the start\n' \
 		>>"$LAB_OUT/output.log"
