@@ -108,6 +108,28 @@ START_TEST(rate_is_a_bound)
 }
 END_TEST
 
+/* Three begin together, and each later one when the pace allows it: no more than
+ * the rate in the end, whoever makes the calls. */
+START_TEST(rate_is_a_bound_for_calls_at_the_same_time)
+{
+	struct pace_config config = pace_config_hurry();
+	struct pace pace;
+	uint64_t start_ns = 0, bytes = 0;
+
+	config.rate_bytes_per_s = 100 * MIB;
+	pace = paced(&config);
+	for (int round = 0; round < 10; round++) {
+		for (int lane = 0; lane < 3; lane++) {
+			pace_note_call(&pace, true, 10, start_ns,
+				       50 * NS_PER_MS);
+			bytes += 10 * PAGE_2M_BYTES;
+		}
+		start_ns = pace_next_ns(&pace);
+	}
+	ck_assert_uint_eq(start_ns, bytes * NS_PER_S / (100 * MIB));
+}
+END_TEST
+
 START_TEST(guest_that_waits_gets_more_time)
 {
 	struct pace_config config = { .call_ns = 10 * NS_PER_MS,
@@ -173,6 +195,7 @@ static void add_tests(TCase *tests)
 		calls_have_their_share_of_the_time,
 		hurry_makes_no_pause,
 		rate_is_a_bound,
+		rate_is_a_bound_for_calls_at_the_same_time,
 		guest_that_waits_gets_more_time,
 		tiny_share_stays_as_it_was_set,
 		odd_calls_do_no_harm,

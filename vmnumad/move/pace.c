@@ -93,19 +93,23 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge)
 
 /* Time after a call in which nothing is moved, so that calls have their share
  * of the time and no more. */
-static uint64_t pause_ns(const struct pace *pace, uint64_t bytes,
-			 uint64_t took_ns)
+static uint64_t rest_ns(const struct pace *pace, uint64_t took_ns)
 {
-	const struct pace_config *config = &pace->config;
-	uint64_t rest_ns, rate_ns;
+	return took_ns * (PACE_WHOLE - pace->duty) / pace->duty;
+}
 
-	rest_ns = took_ns * (PACE_WHOLE - pace->duty) / pace->duty;
-	if (config->rate_bytes_per_s == 0)
-		return rest_ns;
-	rate_ns = (uint64_t)((double)bytes * NS_PER_S /
-			     (double)config->rate_bytes_per_s);
-	rate_ns = rate_ns > took_ns ? rate_ns - took_ns : 0;
-	return u64_max(rest_ns, rate_ns);
+/* Calls at the same time have the rate between them: each moves the time until
+ * which it is used up further on. Time that was not used is gone. */
+static void note_rate(struct pace *pace, uint64_t bytes, uint64_t start_ns)
+{
+	uint64_t rate_bytes_per_s = pace->config.rate_bytes_per_s;
+
+	if (rate_bytes_per_s == 0)
+		return;
+	pace->rate_until_ns =
+		u64_max(pace->rate_until_ns, start_ns) +
+		(uint64_t)((double)bytes * NS_PER_S / (double)rate_bytes_per_s);
+	pace->next_ns = u64_max(pace->next_ns, pace->rate_until_ns);
 }
 
 void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
@@ -114,14 +118,13 @@ void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 	uint64_t page_bytes = is_huge ? PAGE_2M_BYTES : PAGE_4K_BYTES;
 	double *ns_per_page =
 		is_huge ? &pace->huge_ns_per_page : &pace->small_ns_per_page;
-	uint64_t next_ns;
 
 	if (n_pages == 0)
 		return;
 	*ns_per_page += SMOOTHING * ((double)took_ns / n_pages - *ns_per_page);
-	next_ns = start_ns + took_ns +
-		  pause_ns(pace, n_pages * page_bytes, took_ns);
-	pace->next_ns = u64_max(pace->next_ns, next_ns);
+	pace->next_ns = u64_max(pace->next_ns,
+				start_ns + took_ns + rest_ns(pace, took_ns));
+	note_rate(pace, n_pages * page_bytes, start_ns);
 }
 
 void pace_note_wait(struct pace *pace, unsigned int waited)

@@ -49,6 +49,7 @@ struct pace {
 	double small_ns_per_page; /* measured, smoothed: a 4 KiB page */
 	unsigned int duty; /* the share now, at most config.duty */
 	uint64_t next_ns; /* no call before this time */
+	uint64_t rate_until_ns; /* what was moved uses up the rate until then */
 };
 
 void pace_init(struct pace *pace, const struct pace_config *config);
