@@ -35,7 +35,7 @@ struct scene {
 	struct sys sys; /* it, as it is handed out */
 	struct fake_sys *fake; /* the host behind it */
 	struct fake_node *nodes[SCENE_NODES]; /* its nodes, 4 GiB free each */
-	struct region regions[8]; /* candidates of the map */
+	struct region regions[16]; /* candidates of the map */
 	size_t n_regions; /* filled */
 	struct guest_map *map; /* built by scene_job() */
 	struct job_cell cells[2]; /* cell 0 to node 1 */

@@ -220,13 +220,15 @@ END_TEST
 START_TEST(full_call_takes_no_more)
 {
 	struct scene *s = scene_create(kernels[_i]);
+	struct region region = { .page_bytes = PAGE_4K_BYTES };
 	struct folio folio = { .pages = 1 };
 
-	call_reset(&s->calls[0], NULL, 1, false);
+	call_reset(&s->calls[0], &region, 1, false);
 	for (int i = 0; i < CALL_FOLIOS_MAX; i++)
 		ck_assert(call_add(&s->calls[0], &folio));
 	ck_assert(!call_add(&s->calls[0], &folio));
 	ck_assert_uint_eq(s->calls[0].n, CALL_FOLIOS_MAX);
+	ck_assert_uint_eq(s->calls[0].bytes, CALL_FOLIOS_MAX * PAGE_4K_BYTES);
 	scene_destroy(s);
 }
 END_TEST

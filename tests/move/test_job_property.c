@@ -83,6 +83,7 @@ static void add_memory(struct scene *s, uint64_t n)
 				     : folio_bytes == PAGE_4K_BYTES ? 4096
 								    : 64);
 	uint64_t size = n_folios * folio_bytes, skip = 0;
+	uint64_t page_bytes = is_hugetlb ? folio_bytes : PAGE_4K_BYTES;
 
 	fake_region(s->fake, PID, BASE + gpa, size, folio_bytes,
 		    (int)roll(SCENE_NODES), kinds[kind].backing);
@@ -90,8 +91,13 @@ static void add_memory(struct scene *s, uint64_t n)
 		spoil_folio(scene_folio(s, gpa + roll(size)));
 	if (roll(3) == 0) /* the map sees a part of it only */
 		skip = roll(size / PAGE_4K_BYTES) * PAGE_4K_BYTES;
-	scene_region(s, gpa + skip, size - skip,
-		     is_hugetlb ? folio_bytes : PAGE_4K_BYTES,
+	if (skip > 0 && roll(2) == 0) { /* or two parts */
+		uint64_t low = (1 + roll(skip / PAGE_4K_BYTES)) * PAGE_4K_BYTES;
+
+		scene_region(s, gpa, low, page_bytes, kinds[kind].backing,
+			     (int)roll(2));
+	}
+	scene_region(s, gpa + skip, size - skip, page_bytes,
 		     kinds[kind].backing, (int)roll(2));
 }
 

@@ -61,7 +61,7 @@ bool call_add(struct call *call, const struct folio *folio)
 	if (call->n == CALL_FOLIOS_MAX)
 		return false;
 	call->folios[call->n++] = *folio;
-	call->bytes += folio->pages * PAGE_4K_BYTES;
+	call->bytes += folio_span_bytes(call->region, folio);
 	return true;
 }
 

@@ -23,7 +23,8 @@
 struct call {
 	struct folio *folios; /* owned, CALL_FOLIOS_MAX: what to move */
 	size_t n; /* filled */
-	uint64_t bytes; /* of the folios, together */
+	uint64_t bytes; /* of their pages, together: also what the region has
+			 * no part of */
 	const struct region *region; /* all of them lie in it, borrowed */
 	int to; /* target node of all of them */
 	bool all; /* MPOL_MF_MOVE_ALL */

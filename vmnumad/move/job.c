@@ -114,6 +114,7 @@ void job_destroy(struct job *job)
 	free(job->published_cells);
 	free(job->retries);
 	free(job->splits);
+	free(job->alongs);
 	free(job);
 }
 
@@ -395,7 +396,7 @@ static void begin_call(struct job *job, struct call *call)
 static void end_call(struct job *job, const struct call *call)
 {
 	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
-	uint64_t before_bytes = job->all_moved_bytes;
+	uint64_t before_bytes = job->all_moved_bytes + job->along_bytes;
 
 	job->in_flight_bytes[call->to] -= call->bytes;
 	if (--job->in_flight == 0)
@@ -405,7 +406,8 @@ static void end_call(struct job *job, const struct call *call)
 		job_settle(job, call, now_ns);
 		publish(job, job->pass == 0);
 	}
-	lanes_end_call(&job->lanes, job->all_moved_bytes - before_bytes,
+	lanes_end_call(&job->lanes,
+		       job->all_moved_bytes + job->along_bytes - before_bytes,
 		       now_ns);
 	atomic_store(&job->n_lanes, job->lanes.now);
 }

@@ -36,6 +36,8 @@ void job_take_map(struct job *job)
 	job->n_retries = 0;
 	job->n_rests = 0;
 	job->n_splits = 0;
+	job->n_alongs = 0;
+	job->along_bytes = 0;
 	job->is_repairing = false;
 	job->pass = 0;
 	for (size_t i = 0; i < job->n_cells; i++)

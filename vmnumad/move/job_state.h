@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a job, shared by job.c (steps), job_take.c (what to move next),
- * job_settle.c (what became of it), job_repair.c (what was split on the way) and
+ * job_settle.c (what became of it), job_judge.c (what that says of the target),
+ * job_along.c (what moved with it), job_repair.c (what was split on the way) and
  * job_map.c (another map). Nobody else includes it.
  */
 #ifndef MOVE_JOB_STATE_H
@@ -61,6 +62,16 @@ struct rest {
 struct split {
 	const struct region *region; /* borrowed from the map */
 	struct hva at; /* its first byte, 2 MiB aligned */
+};
+
+/* A part of a huge page that lies in another region than the part that was asked
+ * to move, and came along. */
+struct along {
+	const struct region *region; /* whose part, borrowed from the map */
+	struct hva at; /* its first byte */
+	uint64_t bytes; /* its length */
+	int8_t from; /* where the page was */
+	int8_t to; /* where it went */
 };
 
 /* Kinds of pages: each needs room of its own kind on a target. */
@@ -123,6 +134,10 @@ struct job {
 	struct split *splits; /* owned, to be repaired at the end */
 	size_t n_splits; /* filled, at most SPLITS_MAX */
 	size_t cap_splits; /* allocated */
+	struct along *alongs; /* owned: parts that the walk has still to meet */
+	size_t n_alongs; /* filled, at most two for each region */
+	size_t cap_alongs; /* allocated */
+	uint64_t along_bytes; /* of them, together */
 	bool is_repairing; /* the last pass is over */
 	struct target targets[NODES_MAX][KIND_COUNT]; /* by node and kind */
 	struct tally tally; /* of this pass */
@@ -198,11 +213,36 @@ void job_book_right(struct job *job, uint64_t bytes, enum residue was);
 void job_shift_bytes(struct job *job, int cell, uint64_t bytes, int from,
 		     int to);
 
+/* Count what has gone by a route with a limit; of two equal ones the first is
+ * filled first. is_untaken: it was not taken from what the route has left. */
+void job_book_route(struct job *job, int cell, int from, int to, uint64_t bytes,
+		    bool is_untaken);
+
 /* Bytes of its cells in its map. */
 uint64_t job_scope_bytes(const struct job *job);
 
 /* Begin a pass: everything is untried. */
 void job_begin_pass(struct job *job);
+
+/* job_judge.c ------------------------------------------------------------- */
+
+/* Close targets, or wait for them, by what the call says. */
+void job_judge(struct job *job, const struct call *call, uint64_t now_ns);
+
+/* job_along.c ------------------------------------------------------------- */
+
+/* A folio has moved from its node to its target, and with it what other regions
+ * have of the same page. */
+void job_note_along(struct job *job, const struct region *region,
+		    const struct folio *folio);
+
+/* What of the current window came along is moved, not right from the start. */
+void job_book_along(struct job *job);
+
+/* Has another cell more of the page that the folio is a part of? Then the page is
+ * that cell's: two cells would take it from each other for ever. */
+bool job_is_others(const struct job *job, const struct region *region,
+		   const struct folio *folio);
 
 /* job_map.c --------------------------------------------------------------- */
 

@@ -82,6 +82,11 @@ static void route_folio(struct job *job, struct folio *folio)
 	}
 	if (!route)
 		return; /* not part of the plan: stays untried */
+	if (job_is_others(job, region, folio)) {
+		job_leave(job, region, folio, RESIDUE_UNTRIED,
+			  RESIDUE_UNMOVABLE);
+		return;
+	}
 	folio->to = (int8_t)route->plan.to;
 	target = job_target(job, region, folio);
 	if (!target->is_closed)
@@ -135,6 +140,7 @@ static void book_window(struct job *job)
 		tally->residue_bytes[RESIDUE_UNTRIED] -=
 			window->node_bytes[node];
 	}
+	job_book_along(job);
 	if (node_mask_is_empty(cell->home))
 		return;
 	for (size_t i = 0; i < window->n_folios; i++)
@@ -292,7 +298,8 @@ static void fill_from_window(struct job *job, struct call *call, size_t first,
 		if (folio->to != to || is_huge(folio) != huge)
 			continue;
 		if (call->n > 0 &&
-		    call->bytes + folio->pages * PAGE_4K_BYTES > limit_bytes)
+		    call->bytes + folio_span_bytes(window->region, folio) >
+			    limit_bytes)
 			return;
 		if (!call_add(call, folio))
 			return;
@@ -387,7 +394,7 @@ static enum take take_from_retries(struct job *job, struct call *call,
 			continue;
 		}
 		if (call->n > 0 &&
-		    call->bytes + retry->folio.pages * PAGE_4K_BYTES >
+		    call->bytes + folio_span_bytes(region, &retry->folio) >
 			    limit_bytes)
 			break;
 		if (!call_add(call, &retry->folio))

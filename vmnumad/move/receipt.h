@@ -23,7 +23,8 @@ enum residue {
 	RESIDUE_NOMEM, /* no room or no huge page on the target */
 	RESIDUE_CPUSET, /* the guest's cpuset forbids the target */
 	RESIDUE_DENIED, /* the kernel refuses us this process */
-	RESIDUE_UNMOVABLE, /* confidential, device or file memory */
+	RESIDUE_UNMOVABLE, /* confidential, device or file memory; a huge page of
+			    * which another cell has more */
 	RESIDUE_GONE, /* the guest ended */
 	RESIDUE_UNTRIED, /* the job was cancelled before its turn */
 	RESIDUE_COUNT

@@ -16,6 +16,14 @@
 
 #define FOLIOS_MAX (WINDOW_BYTES_MAX / PAGE_4K_BYTES)
 
+uint64_t folio_span_bytes(const struct region *region,
+			  const struct folio *folio)
+{
+	if (region->page_bytes > PAGE_4K_BYTES)
+		return region->page_bytes;
+	return folio->pages > 1 ? PAGE_2M_BYTES : PAGE_4K_BYTES;
+}
+
 void scan_init(struct scan *scan, const struct sys *sys, pid_t pid)
 {
 	*scan = (struct scan) { .sys = *sys, .pid = pid, .is_guessing = true };

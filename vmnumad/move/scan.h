@@ -38,6 +38,11 @@ struct folio {
 			* page before it is moved */
 };
 
+/* Bytes of the whole page, of which the region may have a part only: so much
+ * moves with the folio. */
+uint64_t folio_span_bytes(const struct region *region,
+			  const struct folio *folio);
+
 /* Addresses that stand for a block of small pages in a scan that samples. */
 #define SCAN_SAMPLES 8
 
