@@ -156,6 +156,7 @@ static void random_spec(struct scene *s)
 		};
 	if (roll(2))
 		s->spec.pace = pace_config_hurry();
+	s->spec.is_collapsing = roll(2);
 	if (roll(2))
 		s->spec.reserve_bytes = roll(100) * MIB;
 }
@@ -169,7 +170,7 @@ static void random_faults(struct scene *s)
 	static const enum fake_op ops[] = {
 		FAKE_PAGES_MOVE,   FAKE_PAGES_MOVE, FAKE_PAGES_WHERE,
 		FAKE_PAGEMAP_SCAN, FAKE_READ_FILE,  FAKE_PAGEMAP_READ,
-		FAKE_PAGE_FLAGS,
+		FAKE_PAGE_FLAGS,   FAKE_COLLAPSE,
 	};
 
 	for (uint64_t i = roll(4); i > 0; i--) {

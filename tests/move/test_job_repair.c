@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "move/verdict.h"
 #include "run.h"
 #include "scene.h"
 
@@ -21,6 +22,16 @@ static void steal_blocks(struct scene *s, enum fake_op op)
 		s->nodes[1]->free_2m_blocks = 2;
 	else if (op == FAKE_READ_FILE)
 		s->nodes[1]->free_2m_blocks = s->n_calls ? s->arg : BLOCKS_FREE;
+}
+
+/* Somebody takes all of them before the second call, which has the whole second
+ * window. */
+static void steal_all_blocks(struct scene *s, enum fake_op op)
+{
+	if (op == FAKE_PAGES_MOVE && s->n_calls == 2)
+		s->nodes[1]->free_2m_blocks = 0;
+	else if (op == FAKE_READ_FILE)
+		s->nodes[1]->free_2m_blocks = BLOCKS_FREE;
 }
 
 /* Two huge pages of a call find a free block, the others are split. */
@@ -217,7 +228,7 @@ START_TEST(without_room_nothing_is_rebuilt)
 }
 END_TEST
 
-static const int refusals[] = { -EPERM, -EINVAL, -ENOSYS };
+static const int refusals[] = { -EPERM, -ENOSYS };
 
 START_TEST(refusal_ends_the_repair_and_not_the_job)
 {
@@ -240,11 +251,32 @@ START_TEST(refusal_ends_the_repair_and_not_the_job)
 }
 END_TEST
 
+/* A kernel that cannot says so of each. */
+START_TEST(repair_is_given_up_after_some_refusals)
+{
+	struct scene *s = scene_create(FAKE_LINUX_6_12);
+
+	scene_memory(s, 0, 3 * MEMORY_BYTES, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
+	s->on_op = steal_all_blocks;
+	s->spec.pace.huge_min = BLOCKS;
+	s->spec.pace.huge_max = BLOCKS;
+	for (uint64_t i = 1; i <= BLOCKS; i++)
+		fake_fault(s->fake, FAKE_COLLAPSE, i, -EINVAL);
+	scene_move(s);
+	ck_assert_uint_gt(s->receipt.thp_splits, COLLAPSE_REFUSALS_MAX);
+	ck_assert_uint_eq(s->receipt.thp_repaired, 0);
+	ck_assert_uint_eq(collapses(s), COLLAPSE_REFUSALS_MAX);
+	scene_destroy(s);
+}
+END_TEST
+
+static const int one_block[] = { -EAGAIN, -EBUSY, -EINVAL, -ENOMEM };
+
 START_TEST(page_that_cannot_be_rebuilt_does_not_hold_up_the_others)
 {
 	struct scene *s = split_scene();
 
-	fake_fault(s->fake, FAKE_COLLAPSE, 1, -EAGAIN);
+	fake_fault(s->fake, FAKE_COLLAPSE, 1, one_block[_i]);
 	scene_move(s);
 	ck_assert_uint_gt(s->receipt.thp_repaired, 0);
 	ck_assert_uint_eq(s->receipt.thp_repaired, s->receipt.thp_splits - 1);
@@ -418,7 +450,7 @@ static void add_tests(TCase *tests)
 		pages_of_zeros_are_no_holes,
 		pages_on_two_nodes_are_left_in_pieces,
 		without_room_nothing_is_rebuilt,
-		page_that_cannot_be_rebuilt_does_not_hold_up_the_others,
+		repair_is_given_up_after_some_refusals,
 		without_the_right_to_look_nothing_is_rebuilt,
 		shared_memory_is_left_alone,
 		cancelled_job_stops_repairing_at_once,
@@ -432,6 +464,9 @@ static void add_tests(TCase *tests)
 		tcase_add_test(tests, all[i]);
 	tcase_add_loop_test(tests, refusal_ends_the_repair_and_not_the_job, 0,
 			    sizeof(refusals) / sizeof(*refusals));
+	tcase_add_loop_test(
+		tests, page_that_cannot_be_rebuilt_does_not_hold_up_the_others,
+		0, sizeof(one_block) / sizeof(*one_block));
 	tcase_add_loop_test(tests,
 			    split_is_seen_when_another_lane_comes_in_between, 0,
 			    sizeof(thieves) / sizeof(*thieves));

@@ -66,6 +66,31 @@ START_TEST(status_of_a_page_has_one_meaning)
 }
 END_TEST
 
+START_TEST(refusals_to_make_huge_pages_are_counted)
+{
+	static const struct {
+		int answer; /* of sys->collapse */
+		unsigned int after_2; /* refusals in a row, 2 before it */
+	} answers[] = {
+		{ 0, 0 },
+		{ -EAGAIN, 2 },
+		{ -EBUSY, 2 },
+		{ -ENOMEM, 3 },
+		{ -EINVAL, 3 },
+		{ -EPERM, COLLAPSE_REFUSALS_MAX },
+		{ -ENOSYS, COLLAPSE_REFUSALS_MAX },
+		{ -ESRCH, COLLAPSE_REFUSALS_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+		ck_assert_uint_eq(verdict_count_refusals(2, answers[i].answer),
+				  answers[i].after_2);
+	ck_assert_uint_eq(
+		verdict_count_refusals(COLLAPSE_REFUSALS_MAX, -EINVAL),
+		COLLAPSE_REFUSALS_MAX);
+}
+END_TEST
+
 START_TEST(every_class_result_and_phase_has_a_word)
 {
 	for (int i = 0; i < RESIDUE_COUNT; i++)
@@ -97,6 +122,7 @@ static void add_tests(TCase *tests)
 			    (int)(sizeof(calls) / sizeof(*calls)));
 	tcase_add_loop_test(tests, status_of_a_page_has_one_meaning, 0,
 			    (int)(sizeof(pages) / sizeof(*pages)));
+	tcase_add_test(tests, refusals_to_make_huge_pages_are_counted);
 	tcase_add_test(tests, every_class_result_and_phase_has_a_word);
 	tcase_add_test(tests, what_is_left_is_all_residue_but_absent);
 }

@@ -169,24 +169,35 @@ static struct hva folio_address(const struct call *call,
 					call->region->page_bytes) };
 }
 
+static bool is_cancelled(const struct call *call)
+{
+	return call->is_cancelled && atomic_load(call->is_cancelled);
+}
+
 /*
  * Small pages that are apart become one huge page where they are, and are then
  * moved as one: two copies cost the guest less than 512 single moves, each of
- * which stops its vCPUs. One that fails goes as small pages. A page in use
- * (EAGAIN, EBUSY) says nothing of the next block; no right, no free block or a
- * kernel without the call do.
+ * which stops its vCPUs. One that fails goes as small pages. In a hurry a call has
+ * many of them, each a copy of 2 MiB: a cancel is seen between two.
  */
 static void put_together(struct call *call, const struct sys *sys, int pidfd)
 {
-	int err = 0;
+	for (size_t i = 0; i < call->n; i++) {
+		struct folio *folio = &call->folios[i];
+		int answer;
 
-	call->is_collapse_vain = false;
-	for (size_t i = 0; i < call->n && !call->is_collapse_vain; i++) {
-		if (!call->folios[i].is_apart)
+		if (call->refusals >= COLLAPSE_REFUSALS_MAX)
+			return;
+		if (!folio->is_apart || folio->pages != PAGES_PER_2M)
 			continue;
-		err = sys->ops->collapse(sys->self, pidfd, call->folios[i].at,
-					 PAGE_2M_BYTES);
-		call->is_collapse_vain = err && err != -EAGAIN && err != -EBUSY;
+		if (is_cancelled(call)) {
+			call->is_cut_off = true;
+			return;
+		}
+		answer = sys->ops->collapse(sys->self, pidfd, folio->at,
+					    PAGE_2M_BYTES);
+		call->refusals = verdict_count_refusals(call->refusals, answer);
+		folio->is_apart = answer != 0;
 	}
 }
 
@@ -202,7 +213,15 @@ void call_run(struct call *call, const struct sys *sys,
 		call->status[i] = PAGE_STATUS_UNWRITTEN;
 	}
 	call->start_ns = sys->ops->now_ns(sys->self);
+	call->is_cut_off = false;
 	put_together(call, sys, identity->pidfd);
+	if (call->is_cut_off) {
+		for (size_t i = 0; i < call->n; i++)
+			call->verdicts[i] = VERDICT_UNTRIED;
+		call->verdict = CALL_CLEAN;
+		call->took_ns = sys->ops->now_ns(sys->self) - call->start_ns;
+		return;
+	}
 	result = sys->ops->pages_move(sys->self, pid, call->pages, call->nodes,
 				      call->n, call->all, call->status);
 	call->took_ns = sys->ops->now_ns(sys->self) - call->start_ns;

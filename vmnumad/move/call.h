@@ -7,6 +7,7 @@
 #ifndef MOVE_CALL_H
 #define MOVE_CALL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,8 +35,12 @@ struct call {
 	enum call_verdict verdict; /* of the call as a whole */
 	uint64_t start_ns; /* when it was made */
 	uint64_t took_ns; /* how long the kernel took */
-	bool is_collapse_vain; /* the kernel made no huge page of small ones,
-				* and will not make another */
+	unsigned int refusals; /* to make huge pages of small ones, in a row:
+				* before it, set by the caller, and after it */
+	const atomic_bool *is_cancelled; /* borrowed, set by the caller: make no
+					  * more of them, and move nothing then;
+					  * NULL: nobody cancels */
+	bool is_cut_off; /* so it was: nothing was moved */
 
 	struct hva *pages; /* owned, what the kernel is given */
 	int *nodes; /* owned, likewise */
@@ -64,7 +69,7 @@ bool call_add(struct call *call, const struct folio *folio);
  * Move. Makes one moving call, and one query when the answer was not clean or
  * a folio was a guess; before it one collapse for each folio that is apart.
  * Afterwards verdicts[i] says what became of folios[i], which itself is
- * unchanged.
+ * unchanged, but that it is apart no more when it was made a huge page.
  */
 void call_run(struct call *call, const struct sys *sys,
 	      const struct identity *identity);

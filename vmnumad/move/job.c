@@ -121,7 +121,6 @@ void job_destroy(struct job *job)
 static void begin(struct job *job, uint64_t now_ns)
 {
 	scan_init(&job->scan, &job->sys, job->identity.pid);
-	job->scan.is_collapsing = job->is_collapsing;
 	job->has_scan = true;
 	if (job->pace.config.duty < PACE_WHOLE)
 		feel_init(&job->feel, &job->sys, job->identity.pid);
@@ -387,6 +386,8 @@ static void begin_call(struct job *job, struct call *call)
 	if (job->in_flight++ == 0)
 		feel_begin_call(&job->feel, now_ns);
 	job->in_flight_bytes[call->to] += call->bytes;
+	call->refusals = job->refusals;
+	call->is_cancelled = &job->is_cancelled;
 	/* Pressure in the pause before is not this call's. */
 	job->counters.stall_us = room_stall_us(&job->sys);
 	lanes_begin_call(&job->lanes, now_ns);
@@ -436,63 +437,4 @@ enum job_turn job_step(struct job *job, struct call *call,
 	end_call(job, call);
 	pthread_mutex_unlock(&job->lock);
 	return JOB_CALLED;
-}
-
-unsigned int job_lanes(const struct job *job)
-{
-	return atomic_load(&job->n_lanes);
-}
-
-void job_cancel(struct job *job, const char *why)
-{
-	pthread_mutex_lock(&job->published_lock);
-	if (!atomic_load(&job->is_cancelled))
-		why_set(&job->cancel_why, "%s", why);
-	pthread_mutex_unlock(&job->published_lock);
-	atomic_store(&job->is_cancelled, true);
-}
-
-void job_pause(struct job *job)
-{
-	atomic_store(&job->is_paused, true);
-}
-
-void job_resume(struct job *job)
-{
-	atomic_store(&job->is_paused, false);
-}
-
-void job_hold(struct job *job, bool is_held)
-{
-	atomic_store(&job->is_held, is_held);
-}
-
-void job_receipt(struct job *job, struct receipt *ret_receipt)
-{
-	pthread_mutex_lock(&job->published_lock);
-	*ret_receipt = job->published;
-	pthread_mutex_unlock(&job->published_lock);
-}
-
-void job_cells(struct job *job, struct cell_count *ret_cells)
-{
-	pthread_mutex_lock(&job->published_lock);
-	memcpy(ret_cells, job->published_cells,
-	       job->n_cells * sizeof(*ret_cells));
-	pthread_mutex_unlock(&job->published_lock);
-}
-
-const struct ledger *job_ledger(const struct job *job)
-{
-	return &job->ledger;
-}
-
-uint64_t job_id(const struct job *job)
-{
-	return job->id;
-}
-
-size_t job_n_cells(const struct job *job)
-{
-	return job->n_cells;
 }

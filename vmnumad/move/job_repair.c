@@ -115,8 +115,9 @@ static void collapse(struct job *job, const struct split *split)
 		       sys->ops->now_ns(sys->self) - start_ns);
 	if (err == 0)
 		job->receipt.thp_repaired++;
-	else if (err == -EPERM || err == -EINVAL || err == -ENOSYS ||
-		 err == -ESRCH)
+	job->repair_refusals =
+		verdict_count_refusals(job->repair_refusals, err);
+	if (job->repair_refusals >= COLLAPSE_REFUSALS_MAX)
 		job->n_splits = 0; /* it will say so of each */
 }
 

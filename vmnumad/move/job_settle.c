@@ -162,6 +162,23 @@ static void book_moved(struct job *job, const struct call *call, uint64_t bytes,
 	job->all_moved_bytes += bytes;
 }
 
+void job_set_aside(struct job *job, const struct region *region,
+		   const struct folio *folio, enum residue was)
+{
+	if (job->n_rests == RESTS_MAX) { /* another pass will find it */
+		job_leave(job, region, folio, was, RESIDUE_BUSY);
+		return;
+	}
+	rebook(job, folio_bytes(folio), was, RESIDUE_UNTRIED);
+	job->rests[job->n_rests++] = (struct rest) {
+		.region = region,
+		.at = folio->at,
+		.pages = folio->pages,
+		.from = folio->node,
+		.to = folio->to,
+	};
+}
+
 /* Only the first page of a guess has moved; the rest is small pages. */
 static void book_head(struct job *job, const struct call *call,
 		      const struct folio *folio, enum residue was)
@@ -173,18 +190,7 @@ static void book_head(struct job *job, const struct call *call,
 		job->scan.is_guessing = false;
 	rest.at.v += PAGE_4K_BYTES;
 	rest.pages--;
-	if (job->n_rests == RESTS_MAX) { /* another pass will find it */
-		job_leave(job, call->region, &rest, was, RESIDUE_BUSY);
-		return;
-	}
-	rebook(job, folio_bytes(&rest), was, RESIDUE_UNTRIED);
-	job->rests[job->n_rests++] = (struct rest) {
-		.region = call->region,
-		.at = rest.at,
-		.pages = rest.pages,
-		.from = folio->node,
-		.to = (int8_t)call->to,
-	};
+	job_set_aside(job, call->region, &rest, was);
 }
 
 /* Try a folio again later; without room in the list it is left behind. */
@@ -271,7 +277,8 @@ static void book_folio(struct job *job, const struct call *call,
 /*
  * Book what became of a folio. When nothing moved of what was taken for one
  * huge page, the answer is its first page's: the rest is tried by itself, and
- * shows whether the guess was right.
+ * shows whether the guess was right. Of pages that are still apart it is known
+ * that they are none.
  */
 static void book_answer(struct job *job, const struct call *call, size_t i,
 			uint64_t now_ns)
@@ -288,8 +295,12 @@ static void book_answer(struct job *job, const struct call *call, size_t i,
 		rest.to = folio.to;
 		rest.at.v += PAGE_4K_BYTES;
 		rest.pages--;
-		try_again(job, call->region, &rest, job_waiting_class(&rest),
-			  now_ns);
+		if (folio.is_apart)
+			job_set_aside(job, call->region, &rest,
+				      job_waiting_class(&rest));
+		else
+			try_again(job, call->region, &rest,
+				  job_waiting_class(&rest), now_ns);
 		folio.pages = 1;
 	}
 	book_folio(job, call, folio, verdict, now_ns);
@@ -306,8 +317,6 @@ static void note_call(struct job *job, const struct call *call)
 		       call->took_ns);
 	if (job->receipt.first_call_ns == 0)
 		job->receipt.first_call_ns = call->start_ns;
-	if (call->is_collapse_vain)
-		job->scan.is_collapsing = false;
 	job->receipt.calls++;
 	job->receipt.call_ns += call->took_ns;
 	job->receipt.longest_call_ns =
@@ -317,8 +326,13 @@ static void note_call(struct job *job, const struct call *call)
 void job_settle(struct job *job, const struct call *call, uint64_t now_ns)
 {
 	assert(call->n > 0);
-	note_call(job, call);
-	job_judge(job, call, now_ns);
+	job->refusals = call->refusals;
+	if (job->refusals >= COLLAPSE_REFUSALS_MAX)
+		job->is_collapsing = false;
+	if (!call->is_cut_off) {
+		note_call(job, call);
+		job_judge(job, call, now_ns);
+	}
 	for (size_t i = 0; i < call->n; i++)
 		book_answer(job, call, i, now_ns);
 }

@@ -2,8 +2,9 @@
 /*
  * The inside of a job, shared by job.c (steps), job_take.c (what to move next),
  * job_settle.c (what became of it), job_judge.c (what that says of the target),
- * job_along.c (what moved with it), job_repair.c (what was split on the way) and
- * job_map.c (another map). Nobody else includes it.
+ * job_along.c (what moved with it), job_join.c (small pages made huge),
+ * job_repair.c (what was split on the way), job_map.c (another map) and job_ask.c
+ * (what others ask of it). Nobody else includes it.
  */
 #ifndef MOVE_JOB_STATE_H
 #define MOVE_JOB_STATE_H
@@ -108,7 +109,6 @@ struct job {
 	struct route *routes; /* owned */
 	size_t n_routes; /* length of routes */
 	uint64_t room_wait_ns; /* from the spec */
-	bool is_collapsing; /* from the spec */
 
 	pthread_mutex_t lock; /* guards everything down to the next lock */
 	struct cell_count *cells; /* owned: counts of this pass */
@@ -149,6 +149,9 @@ struct job {
 	unsigned int in_flight; /* calls being made now */
 	uint64_t in_flight_bytes[NODES_MAX]; /* of these, by target */
 	bool is_gone; /* the kernel says so, whatever the pidfd says */
+	bool is_collapsing; /* make huge pages of small ones on the way */
+	unsigned int refusals; /* to make huge pages of small ones, in a row */
+	unsigned int repair_refusals; /* to make split ones whole, in a row */
 	unsigned int fruitless; /* calls in a row that moved nothing */
 	bool has_no_move_all; /* we lack the right to MPOL_MF_MOVE_ALL */
 	struct room_counters counters; /* host's, as far as calls were judged by
@@ -199,6 +202,11 @@ void job_leave(struct job *job, const struct region *region,
 	       const struct folio *folio, enum residue was,
 	       enum residue residue);
 
+/* The folio is small pages, to go to its target: they are looked at one by one
+ * before the next window. was: the class they are booked under now. */
+void job_set_aside(struct job *job, const struct region *region,
+		   const struct folio *folio, enum residue was);
+
 /* The class that a folio waiting for its turn is booked under. */
 enum residue job_waiting_class(const struct folio *folio);
 
@@ -228,6 +236,12 @@ void job_begin_pass(struct job *job);
 
 /* Close targets, or wait for them, by what the call says. */
 void job_judge(struct job *job, const struct call *call, uint64_t now_ns);
+
+/* job_join.c -------------------------------------------------------------- */
+
+/* Small pages of the window that go the same way become one folio for each block
+ * that they fill, to be made a huge page before it is moved. */
+void job_join(struct job *job);
 
 /* job_along.c ------------------------------------------------------------- */
 

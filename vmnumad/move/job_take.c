@@ -56,6 +56,22 @@ static bool is_of_page(enum residue residue)
 	return residue == RESIDUE_PINNED || residue == RESIDUE_SHARED;
 }
 
+/* The target of a folio is closed. Small pages that were to be made a huge one do
+ * not need what it lacks: they go as they are. */
+static void give_up(struct job *job, const struct region *region,
+		    const struct folio *folio, enum residue was)
+{
+	const struct target *small = &job->targets[folio->to][KIND_SMALL];
+
+	if (folio->is_apart && !small->is_closed) {
+		job->is_collapsing = false;
+		job_set_aside(job, region, folio, was);
+		return;
+	}
+	job_leave(job, region, folio, was,
+		  job_target(job, region, folio)->closed_as);
+}
+
 /* Decide about one folio that the scan has found on a wrong node. */
 static void route_folio(struct job *job, struct folio *folio)
 {
@@ -91,7 +107,7 @@ static void route_folio(struct job *job, struct folio *folio)
 	target = job_target(job, region, folio);
 	if (!target->is_closed)
 		return;
-	job_leave(job, region, folio, RESIDUE_UNTRIED, target->closed_as);
+	give_up(job, region, folio, RESIDUE_UNTRIED);
 	folio->to = NODE_NONE;
 }
 
@@ -146,6 +162,7 @@ static void book_window(struct job *job)
 	for (size_t i = 0; i < window->n_folios; i++)
 		if (!node_mask_has(cell->home, window->folios[i].node))
 			route_folio(job, &window->folios[i]);
+	job_join(job);
 }
 
 /* 1 with a new window, 0 at the end of the map, -errno. */
@@ -271,8 +288,7 @@ static size_t first_open(struct job *job, size_t from, bool huge,
 			continue;
 		target = job_target(job, window->region, folio);
 		if (target->is_closed) {
-			job_leave(job, window->region, folio, RESIDUE_UNTRIED,
-				  target->closed_as);
+			give_up(job, window->region, folio, RESIDUE_UNTRIED);
 			folio->to = NODE_NONE;
 			continue;
 		}
@@ -349,9 +365,8 @@ static size_t first_due(struct job *job, uint64_t now_ns, uint64_t *wake_ns)
 			job_target(job, retry->region, &retry->folio);
 
 		if (target->is_closed) {
-			job_leave(job, retry->region, &retry->folio,
-				  job_waiting_class(&retry->folio),
-				  target->closed_as);
+			give_up(job, retry->region, &retry->folio,
+				job_waiting_class(&retry->folio));
 			drop_retry(job, i);
 			continue;
 		}

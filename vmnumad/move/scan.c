@@ -278,10 +278,9 @@ static int list_blocks(struct scan *scan, struct folio_list *list,
 /*
  * Without the right to pagemap nothing tells a huge page from 512 small ones.
  * A whole block whose pages all lie on one node is taken for a huge page: its
- * head is moved, and its last page tells whether the guess was right. The same
- * for small pages that are to be made one huge page first (is_apart).
+ * head is moved, and its last page tells whether the guess was right.
  */
-static size_t guess_huge(struct folio *folios, size_t n, bool is_apart)
+static size_t guess_huge(struct folio *folios, size_t n)
 {
 	size_t kept = 0, i = 0;
 
@@ -299,7 +298,6 @@ static size_t guess_huge(struct folio *folios, size_t n, bool is_apart)
 		if (run == PAGES_PER_2M) {
 			folios[kept].pages = PAGES_PER_2M;
 			folios[kept].is_guess = true;
-			folios[kept].is_apart = is_apart;
 		} else {
 			run = 1;
 		}
@@ -348,10 +346,9 @@ static void find_huge(const struct scan *scan, const struct region *region,
 {
 	bool is_blind =
 		scan->is_guessing && scan->classify.means == CLASSIFY_NONE;
-	bool is_apart = scan->is_collapsing && region->backing == BACKING_ANON;
 
-	if (region->page_bytes == PAGE_4K_BYTES && (is_blind || is_apart))
-		list->n = guess_huge(list->folios, list->n, is_apart);
+	if (region->page_bytes == PAGE_4K_BYTES && is_blind)
+		list->n = guess_huge(list->folios, list->n);
 }
 
 static int scan_range(struct scan *scan, const struct region *region,

@@ -35,7 +35,7 @@ struct folio {
 	bool is_guess; /* taken for one huge page without proof: ask for
 			* its last page after moving it */
 	bool is_apart; /* a guess too: 512 small pages, to be made one huge
-			* page before it is moved */
+			* page before it is moved; scan sets false */
 };
 
 /* Bytes of the whole page, of which the region may have a part only: so much
@@ -73,8 +73,6 @@ struct scan {
 	struct hva *pages; /* owned, addresses of a query */
 	int *status; /* owned, answers of a query */
 	bool is_guessing; /* take unclassified whole blocks for huge pages */
-	bool is_collapsing; /* take whole blocks of small private pages for
-			     * huge pages that are still to be made */
 	bool is_sampling; /* ask for SCAN_SAMPLES pages of a block of small
 			   * ones, and for all only when these differ: for
 			   * counting, never for moving */

@@ -56,6 +56,24 @@ enum verdict verdict_of_status(int status, int to)
 	}
 }
 
+unsigned int verdict_count_refusals(unsigned int refusals, int answer)
+{
+	switch (answer) {
+	case 0:
+		return 0;
+	case -EAGAIN:
+	case -EBUSY:
+		return refusals;
+	case -EPERM:
+	case -ENOSYS:
+	case -ESRCH:
+		return COLLAPSE_REFUSALS_MAX;
+	default:
+		return refusals < COLLAPSE_REFUSALS_MAX ? refusals + 1
+							: refusals;
+	}
+}
+
 const char *call_verdict_text(enum call_verdict verdict)
 {
 	switch (verdict) {

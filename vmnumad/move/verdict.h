@@ -38,6 +38,18 @@ enum call_verdict verdict_of_call(long result);
 /* status: one written entry of status[] after a call to node to. */
 enum verdict verdict_of_status(int status, int to);
 
+/* Refusals in a row after which no more huge pages are made of small ones. */
+#define COLLAPSE_REFUSALS_MAX 8
+
+/*
+ * How many refusals in a row there are after one more answer of sys->collapse,
+ * 0 or -errno. A page in use (EAGAIN, EBUSY) says nothing of other blocks; a
+ * missing right or call (EPERM, ENOSYS) says all at once; no free block (ENOMEM)
+ * and EINVAL, which a kernel before 6.1 answers for all blocks and a newer one for
+ * a single one that it cannot take, are believed when they come again and again.
+ */
+unsigned int verdict_count_refusals(unsigned int refusals, int answer);
+
 /* A sentence for a person, such as "the target node has no room". */
 const char *call_verdict_text(enum call_verdict verdict);
 
