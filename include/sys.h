@@ -62,8 +62,11 @@ struct sys_ops {
 	/* Open for reading, to be read again and again with read_fd. */
 	int (*open_file)(void *self, const char *path, int *ret_fd);
 
-	/* As read_file, from offset 0 of an open file; nothing at the second
-	 * time for one that cannot be read by offset (some of debugfs). */
+	/* What one read(2) from offset 0 of an open file gives: the whole of
+	 * small ones such as /proc/PID/stat, which the kernel gives at once.
+	 * One system call. -E2BIG when that fills all of buf; nothing at the
+	 * second time for one that cannot be read by offset (some of debugfs).
+	 */
 	int (*read_fd)(void *self, int fd, char *buf, size_t size,
 		       size_t *ret_len);
 

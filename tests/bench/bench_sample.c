@@ -1,29 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What it costs to watch vCPUs: this process plays guests of 1000 vCPUs in all,
- * threads named "CPU n/KVM", and samples them as the daemon does each second,
- * often enough to take in the readings that are not made every time. Prints
- * "NAME<tab>VALUE<tab>UNIT" lines for scripts/bench; no pass or fail.
+ * What it costs to watch vCPUs: guests of 1000 vCPUs in all, real threads that
+ * are named as QEMU names its own, sampled as the daemon does each second. Prints
+ * "NAME<tab>VALUE<tab>UNIT" lines for scripts/bench; no pass or fail (what can
+ * fail are the counts: tests/guest/test_sample_real.c).
+ *
+ *   bench_sample                     all figures, in a minute
+ *   bench_sample guests N COMMAND... run COMMAND with the pids of N guests
+ *   bench_sample samples PID...      take some samples of these: for callgrind,
+ *                                    which cannot run a thousand threads
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "guest/sample.h"
 #include "host/sys_linux.h"
 #include "host/topology.h"
+#include "real/calls.h"
+#include "real/vcpus.h"
 
 #define VCPUS_ALL  1000
 #define GUESTS_MAX 200
-#define SAMPLES    64
-#define STACK_SIZE (64 * 1024)
 #define NS_PER_S   1000000000ull
+
+/* All that is not read each time comes round in so many. */
+#define SAMPLES 64
+
+/* The daemon sleeps between two samples, and the caches forget: so many of them
+ * are taken a second apart. */
+#define SECONDS 16
+
+/* Guests and what is needed to sample them. */
+struct watch {
+	struct sys sys; /* the real one */
+	struct topology topo; /* this host */
+	pid_t pids[GUESTS_MAX]; /* the guests */
+	struct sampler *samplers[GUESTS_MAX]; /* owned */
+	size_t n; /* guests */
+	size_t n_vcpus; /* seen in the last sample, of all guests */
+};
 
 static void die(const char *what)
 {
@@ -31,116 +50,167 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void *be_vcpu(void *arg)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "CPU %u/KVM", *(unsigned int *)arg);
-	prctl(PR_SET_NAME, name);
-	pause();
-	return NULL;
-}
-
-/* What a child does for ever: it is one guest. */
-static void be_guest(unsigned int n_vcpus, int ready_fd)
-{
-	static unsigned int ids[VCPUS_ALL];
-	pthread_attr_t attr;
-	pthread_t thread;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	for (unsigned int i = 0; i < n_vcpus; i++) {
-		ids[i] = i;
-		if (pthread_create(&thread, &attr, be_vcpu, &ids[i]))
-			die("pthread_create");
-	}
-	if (write(ready_fd, "r", 1) == 1)
-		pause();
-	_exit(1);
-}
-
-static pid_t start_guest(unsigned int n_vcpus)
-{
-	int ready[2];
-	pid_t pid;
-	char byte;
-
-	if (pipe(ready))
-		die("pipe");
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (pid == 0)
-		be_guest(n_vcpus, ready[1]);
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		die("the child");
-	close(ready[0]);
-	return pid;
-}
-
-static uint64_t cpu_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-static size_t sample_all(struct sampler **samplers, size_t n,
-			 const struct topology *topo)
+static void watch_begin(struct watch *w)
 {
-	const struct vcpu_sample *vcpus;
-	size_t seen = 0, n_vcpus;
-
-	for (size_t i = 0; i < n; i++) {
-		if (sampler_take(samplers[i], topo, &vcpus, &n_vcpus))
-			die("sampler_take");
-		seen += n_vcpus;
-	}
-	return seen;
-}
-
-static void measure(unsigned int n_guests)
-{
-	static struct sampler *samplers[GUESTS_MAX];
-	static pid_t pids[GUESTS_MAX];
-	struct sys sys = sys_linux();
-	struct topology topo;
-	uint64_t start_ns;
-	double took_us;
-	size_t seen = 0;
-
-	if (topology_read(&sys, &topo, NULL))
+	w->sys = sys_linux();
+	if (topology_read(&w->sys, &w->topo, NULL))
 		die("topology_read");
-	for (unsigned int i = 0; i < n_guests; i++) {
-		pids[i] = start_guest(VCPUS_ALL / n_guests);
-		samplers[i] = sampler_create(&sys, pids[i]);
-	}
-	usleep(200000); /* until all threads have their names */
-	sample_all(samplers, n_guests, &topo);
-	start_ns = cpu_ns();
-	for (int i = 0; i < SAMPLES; i++)
-		seen += sample_all(samplers, n_guests, &topo);
-	took_us = (double)(cpu_ns() - start_ns) / 1e3 / SAMPLES;
-	printf("sampling %u guests, %zu vCPUs in all\t%.0f\tus\n", n_guests,
-	       seen / SAMPLES, took_us);
-	printf("the same each second\t%.3f\t%% of one CPU\n", took_us / 1e4);
-	for (unsigned int i = 0; i < n_guests; i++) {
-		sampler_destroy(samplers[i]);
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
+	for (size_t i = 0; i < w->n; i++)
+		w->samplers[i] = sampler_create(&w->sys, w->pids[i]);
+}
+
+static void watch_end(struct watch *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		sampler_destroy(w->samplers[i]);
+}
+
+static void sample_once(void *arg)
+{
+	struct watch *w = arg;
+	const struct vcpu_sample *vcpus;
+	size_t n_vcpus;
+
+	w->n_vcpus = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		if (sampler_take(w->samplers[i], &w->topo, &vcpus, &n_vcpus))
+			die("sampler_take");
+		w->n_vcpus += n_vcpus;
 	}
 }
 
-int main(void)
+static void sample_often(void *arg)
 {
-	struct rlimit files = { 4096, 4096 };
+	for (int i = 0; i < SAMPLES; i++)
+		sample_once(arg);
+}
 
+static void print_calls(struct watch *w, const char *shape)
+{
+	struct call_counts counts;
+	double calls;
+
+	if (calls_count(sample_once, sample_often, w, &counts)) {
+		fprintf(stderr, "system calls: not allowed to count them\n");
+		return;
+	}
+	calls = (double)counts.all / SAMPLES;
+	printf("sampling %s: system calls\t%.0f\ta sample\n", shape, calls);
+	printf("sampling %s: system calls\t%.2f\ta vCPU and sample\n", shape,
+	       calls / VCPUS_ALL);
+}
+
+static void print_times(struct watch *w, const char *shape)
+{
+	uint64_t cpu_ns, start_ns, took_ns;
+
+	sample_once(w);
+	cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	sample_often(w);
+	cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
+	printf("sampling %s: without a pause\t%.0f\tus a sample\n", shape,
+	       (double)cpu_ns / 1e3 / SAMPLES);
+
+	start_ns = clock_ns(CLOCK_MONOTONIC);
+	cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	for (int i = 0; i < SECONDS; i++) {
+		sample_once(w);
+		sleep(1);
+	}
+	cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
+	took_ns = clock_ns(CLOCK_MONOTONIC) - start_ns;
+	printf("sampling %s: each second\t%.3f\t%% of one CPU\n", shape,
+	       100.0 * (double)cpu_ns / (double)took_ns);
+}
+
+static void start_guests(struct watch *w, size_t n)
+{
+	w->n = n;
+	for (size_t i = 0; i < n; i++)
+		w->pids[i] =
+			vcpus_start(VCPUS_ALL / (unsigned int)n, vcpu_rest);
+}
+
+static void measure(struct watch *w, size_t n_guests)
+{
+	char shape[64];
+
+	start_guests(w, n_guests);
+	watch_begin(w);
+	sample_once(w);
+	snprintf(shape, sizeof(shape), "%zu vCPUs of %zu guest%s", w->n_vcpus,
+		 n_guests, n_guests > 1 ? "s" : "");
+	print_calls(w, shape);
+	print_times(w, shape);
+	watch_end(w);
+	for (size_t i = 0; i < w->n; i++)
+		vcpus_end(w->pids[i]);
+}
+
+/* The guests live as long as the command, which is this process from now on. */
+static void run_with_guests(struct watch *w, size_t n_guests, char **command,
+			    size_t n_words)
+{
+	static char texts[GUESTS_MAX][16];
+	static char *words[GUESTS_MAX + 64];
+
+	if (n_guests == 0 || n_guests > GUESTS_MAX || n_words == 0 ||
+	    n_words > 63)
+		exit(2);
+	start_guests(w, n_guests);
+	memcpy(words, command, n_words * sizeof(*words));
+	for (size_t i = 0; i < n_guests; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%d", (int)w->pids[i]);
+		words[n_words + i] = texts[i];
+	}
+	execvp(words[0], words);
+	die(words[0]);
+}
+
+static void sample_pids(struct watch *w, char **pids, size_t n)
+{
+	w->n = n < GUESTS_MAX ? n : GUESTS_MAX;
+	for (size_t i = 0; i < w->n; i++)
+		w->pids[i] = atoi(pids[i]);
+	watch_begin(w);
+	sample_often(w);
+	printf("%zu\n", w->n_vcpus * SAMPLES);
+	watch_end(w);
+}
+
+/* One open file for each vCPU, as many as we may have. */
+static void allow_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		die("getrlimit");
+	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files))
 		die("setrlimit");
-	measure(GUESTS_MAX);
-	measure(1);
+}
+
+int main(int argc, char **argv)
+{
+	static struct watch watch;
+
+	allow_files();
+	if (argc > 3 && strcmp(argv[1], "guests") == 0)
+		run_with_guests(&watch, (size_t)atoi(argv[2]), argv + 3,
+				(size_t)argc - 3);
+	if (argc > 2 && strcmp(argv[1], "samples") == 0) {
+		sample_pids(&watch, argv + 2, (size_t)argc - 2);
+		return 0;
+	}
+	measure(&watch, GUESTS_MAX);
+	measure(&watch, 1);
 	return 0;
 }

@@ -24,9 +24,20 @@ instructions() {
 		END { printf "moving %s: our own instructions\t%.1f\tper page of 4 KiB\n", name, sum / pages }'
 }
 
+# The same of sampling, by vCPUs. The guests are no children of valgrind, which
+# cannot run so many threads.
+instructions_of_sampling() {
+	local counts=$out/callgrind.sample bench=$build/tests/bench/bench_sample seen
+	seen=$("$bench" guests 200 valgrind --tool=callgrind --toggle-collect=sampler_take \
+		--callgrind-out-file="$counts" "$bench" samples 2>"$out/valgrind.log")
+	awk -v seen="$seen" '/^(totals|summary):/ { sum = $2 }
+		END { printf "sampling 1000 vCPUs of 200 guests: instructions outside of the kernel\t%.0f\ta vCPU and sample\n", sum / seen }' "$counts"
+}
+
 {
 	run bench/bench_scan
 	run bench/bench_sample
+	instructions_of_sampling
 	run bench/bench_move 2m
 	run bench/bench_move 4k
 	instructions 2m '2 MiB pages' 262144

@@ -277,6 +277,40 @@ START_TEST(steady_sample_is_one_read_for_each_vcpu)
 }
 END_TEST
 
+/* What the door is asked in all for many samples of a host with so many CPUs,
+ * and for the host itself each time. */
+static struct fake_books books_of_host(int n_cpus)
+{
+	struct scene s;
+	struct fake_books books;
+	char list[32];
+
+	scene_begin(&s);
+	for (int cpu = 0; cpu < n_cpus; cpu++)
+		s.topo.node_of_cpu[cpu] = (int8_t)(cpu * 2 / n_cpus);
+	snprintf(list, sizeof(list), "0-%d", n_cpus - 1);
+	set_affinity(&s, 502, list, "0-1");
+	for (int i = 0; i < SAMPLE_AFFINITY_EVERY * SAMPLE_LIST_EVERY; i++) {
+		take(&s);
+		topology_refresh_memory(&s.sys, &s.topo);
+	}
+	ck_assert_uint_eq(s.vcpus[0].allowed.bits, 3);
+	books = fake_books(s.host);
+	scene_end(&s);
+	return books;
+}
+
+START_TEST(what_a_sample_asks_does_not_grow_with_the_hosts_cpus)
+{
+	struct fake_books small = books_of_host(8);
+	struct fake_books large = books_of_host(CPUS_MAX);
+
+	for (int op = 0; op < FAKE_OPS; op++)
+		ck_assert_uint_eq(small.calls[op], large.calls[op]);
+	ck_assert_uint_gt(small.calls[FAKE_READ_FD], 0);
+}
+END_TEST
+
 START_TEST(affinity_reads_are_spread_over_the_samples)
 {
 	struct scene s;
@@ -415,6 +449,8 @@ int main(void)
 	tcase_add_test(tc, pin_without_an_event_is_seen_within_eight_samples);
 	tcase_add_test(tc, pin_with_an_event_is_seen_at_once);
 	tcase_add_test(tc, steady_sample_is_one_read_for_each_vcpu);
+	tcase_add_test(tc,
+		       what_a_sample_asks_does_not_grow_with_the_hosts_cpus);
 	tcase_add_test(tc, affinity_reads_are_spread_over_the_samples);
 	tcase_add_test(tc, plugged_vcpu_is_found_within_sixteen_samples);
 	tcase_add_test(

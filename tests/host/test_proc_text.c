@@ -137,6 +137,20 @@ START_TEST(pinned_memory_and_users_are_read)
 }
 END_TEST
 
+START_TEST(allowed_nodes_are_read_without_the_rest)
+{
+	struct node_mask mems = { 1 };
+
+	ck_assert_int_eq(proc_status_mems("Name:\tqemu\n", &mems), -ENOENT);
+	ck_assert_int_eq(proc_status_mems("Mems_allowed_list:\tx\n", &mems),
+			 -EINVAL);
+	ck_assert_uint_eq(mems.bits, 1);
+	ck_assert_int_eq(proc_status_mems("Mems_allowed_list:\t1-2\n", &mems),
+			 0);
+	ck_assert_uint_eq(mems.bits, 6);
+}
+END_TEST
+
 static const struct {
 	const char *text; /* hand-made */
 	int err; /* the answer */
@@ -306,6 +320,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, long_name_is_cut);
 	tcase_add_test(tests, status_of_a_real_qemu_is_read);
 	tcase_add_test(tests, pinned_memory_and_users_are_read);
+	tcase_add_test(tests, allowed_nodes_are_read_without_the_rest);
 	tcase_add_loop_test(tests, odd_status_files_are_read_or_refused, 0,
 			    COUNT(statuses));
 	tcase_add_test(tests, status_field_is_found_by_its_whole_name);

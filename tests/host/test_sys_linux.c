@@ -236,6 +236,10 @@ START_TEST(open_stat_file_is_read_again_and_again)
 		ck_assert_int_eq(stat.pid, getpid());
 		ck_assert_int_eq(stat.parent_pid, getppid());
 	}
+	ck_assert_int_eq(sys.ops->read_fd(sys.self, fd, text, len, &len),
+			 -E2BIG);
+	ck_assert_int_eq(sys.ops->read_fd(sys.self, fd, text, len + 1, &len),
+			 0);
 	sys.ops->close_fd(sys.self, fd);
 }
 END_TEST

@@ -4,9 +4,12 @@
  * (field 39) and the time that the thread ran (14 and 15, which add up to the
  * scheduler's exact sum, rounded to ticks of 10 ms). schedstat has nanoseconds,
  * but would be a second read for each vCPU, and over a tick of a second the
- * rounding is 1 % of the weight of one sample. The files stay open: a pread(2)
+ * rounding is 1 % of the weight of one sample. To read schedstat, which costs a
+ * third, and stat only of those that ran, gains nothing either: an idle guest's
+ * vCPUs still wake up several times a second. The files stay open: a pread(2)
  * takes less than half of open, read and close, and an open file of a dead
- * thread says ESRCH whatever its number is used for next.
+ * thread says ESRCH whatever its number is used for next. What it costs:
+ * tests/bench/bench_sample.c.
  */
 #include "guest/sample.h"
 
@@ -227,7 +230,6 @@ static void read_affinity(struct sampler *s, size_t at,
 	char path[64];
 	char text[STATUS_SIZE];
 	char cpus[CPU_LIST_SIZE];
-	struct proc_status status;
 	size_t len;
 
 	s->threads[at].has_affinity = true;
@@ -237,8 +239,7 @@ static void read_affinity(struct sampler *s, size_t at,
 	if (s->sys->ops->read_file(s->sys->self, path, text, sizeof(text),
 				   &len))
 		return;
-	if (!proc_status_parse(text, &status))
-		v->mems_allowed = status.mems_allowed;
+	proc_status_mems(text, &v->mems_allowed);
 	if (!proc_status_field(text, "Cpus_allowed_list", cpus, sizeof(cpus)))
 		topology_nodes_of_cpulist(topo, cpus, &v->allowed, NULL);
 }
@@ -247,15 +248,13 @@ static void read_main_mems(struct sampler *s, const struct topology *topo)
 {
 	char path[64];
 	char text[STATUS_SIZE];
-	struct proc_status status;
 	size_t len;
 
 	s->main_mems = topo->has_memory;
 	task_path(s, s->pid, "status", path, sizeof(path));
 	if (!s->sys->ops->read_file(s->sys->self, path, text, sizeof(text),
-				    &len) &&
-	    !proc_status_parse(text, &status))
-		s->main_mems = status.mems_allowed;
+				    &len))
+		proc_status_mems(text, &s->main_mems);
 }
 
 /* -ESRCH: the thread is gone. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the vCPU threads of one QEMU run and may run. Called by observe on each
- * tick, so it is made to cost little: one pread(2) for each vCPU and sample.
+ * tick, so it is made to cost little: one pread(2) for each vCPU and sample,
+ * whatever the number of the host's CPUs.
  * It needs neither libvirt nor a monitor, and sees what no event tells:
  * scheduler moves, taskset, cpuset changes, vCPU hotplug.
  */

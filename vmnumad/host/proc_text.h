@@ -48,6 +48,11 @@ int proc_stat_parse(const char *text, struct proc_stat *ret_stat);
 /* -EINVAL: without Name: or Uid:, or a number is no number. */
 int proc_status_parse(const char *text, struct proc_status *ret_status);
 
+/* Of the same file, mems_allowed alone: the rest is not looked at. Nodes above
+ * ours are dropped, not refused: some kernels list every node that could exist.
+ * -ENOENT: a kernel without cpusets has no such line. */
+int proc_status_mems(const char *text, struct node_mask *ret_mems);
+
 /* The value of one line of a status file, blanks before it dropped, into buf.
  * key is such as "Cpus_allowed_list". -ENOENT: no such line; -E2BIG. */
 int proc_status_field(const char *text, const char *key, char *buf,

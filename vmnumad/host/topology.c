@@ -275,9 +275,12 @@ int topology_nodes_of_cpus(const struct topology *topo,
 {
 	struct node_mask nodes = { 0 };
 
-	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++)
-		if (bits_has(cpus->words, cpu))
-			node_mask_add(&nodes, topo->node_of_cpu[cpu]);
+	/* asked for each vCPU: most words are empty */
+	for (unsigned i = 0; i < LIST_WORDS(CPUS_MAX); i++)
+		for (uint64_t word = cpus->words[i]; word; word &= word - 1)
+			node_mask_add(&nodes,
+				      topo->node_of_cpu[i * 64 +
+							__builtin_ctzll(word)]);
 	if (node_mask_is_empty(nodes)) {
 		why_set(why, "none of these CPUs is online");
 		return -ENOENT;
