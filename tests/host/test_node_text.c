@@ -171,9 +171,27 @@ START_TEST(block_of_4_mib_counts_as_two_of_2_mib)
 	struct node_buddy buddies[NODES_MAX];
 
 	ck_assert_int_eq(node_buddyinfo_parse(text, buddies), 0);
-	ck_assert_uint_eq(buddies[0].free_blocks[0], 4312);
-	ck_assert_uint_eq(node_buddy_2m_blocks(&buddies[0]), 1 + 10 + 2 * 103);
+	ck_assert_uint_eq(buddies[0].free_blocks[0], 4311);
+	ck_assert_uint_eq(node_buddy_2m_blocks(&buddies[0]), 10 + 2 * 100);
 	ck_assert_uint_eq(node_buddy_2m_blocks(&buddies[7]), 16001);
+}
+END_TEST
+
+/* A node in crumbs whose zone for old devices is whole has no room for a huge
+ * page; one below 4 GiB has. */
+START_TEST(blocks_of_zone_dma_do_not_count_those_of_dma32_do)
+{
+	struct node_buddy buddies[NODES_MAX];
+
+	ck_assert_int_eq(
+		node_buddyinfo_parse(
+			"Node 0, zone      DMA 0 0 0 0 0 0 0 0 1 1 3 \n"
+			"Node 0, zone   Normal 9 9 9 9 9 9 9 9 9 0 0 \n"
+			"Node 1, zone    DMA32 0 0 0 0 0 0 0 0 0 5 0 \n",
+			buddies),
+		0);
+	ck_assert_uint_eq(node_buddy_2m_blocks(&buddies[0]), 0);
+	ck_assert_uint_eq(node_buddy_2m_blocks(&buddies[1]), 5);
 }
 END_TEST
 
@@ -219,6 +237,8 @@ static void add(TCase *tests)
 			    COUNT(zoneinfos));
 	tcase_add_test(tests, free_blocks_of_a_real_host_are_counted);
 	tcase_add_test(tests, block_of_4_mib_counts_as_two_of_2_mib);
+	tcase_add_test(tests,
+		       blocks_of_zone_dma_do_not_count_those_of_dma32_do);
 	tcase_add_loop_test(tests, odd_buddyinfo_is_read_or_refused, 0,
 			    COUNT(buddyinfos));
 }

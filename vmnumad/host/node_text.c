@@ -116,15 +116,18 @@ int node_distance_parse(const char *text, uint8_t *distances, size_t cap,
 }
 
 /* "Node 0, zone   Normal": *at is moved behind the zone's name. */
-static bool take_zone(const char **at, uint64_t *ret_node)
+static bool take_zone(const char **at, uint64_t *ret_node, bool *ret_is_dma)
 {
 	const char *p = *at;
+	size_t len;
 
 	if (!take_word(&p, "Node ") || parse_u64(&p, ret_node) ||
 	    !take_word(&p, ", zone"))
 		return false;
 	p = skip_blanks(p);
-	*at = p + strcspn(p, " \n");
+	len = strcspn(p, " \n");
+	*ret_is_dma = len == strlen("DMA") && !strncmp(p, "DMA", len);
+	*at = p + len;
 	return true;
 }
 
@@ -138,8 +141,9 @@ int node_zoneinfo_parse(const char *text, struct node_watermarks *marks)
 		const char *p = line;
 		uint64_t *field;
 		uint64_t node, pages;
+		bool is_dma;
 
-		if (take_zone(&p, &node)) {
+		if (take_zone(&p, &node, &is_dma)) {
 			zone = node < NODES_MAX ? &marks[node] : &unused;
 			continue;
 		}
@@ -190,10 +194,12 @@ int node_buddyinfo_parse(const char *text, struct node_buddy *buddies)
 	for (const char *line = text; *line; line = next_line(line)) {
 		const char *p = line;
 		uint64_t node;
+		bool is_dma;
 
-		if (!take_zone(&p, &node) ||
-		    parse_buddy_line(p, node < NODES_MAX ? &buddies[node]
-							 : &unused))
+		if (!take_zone(&p, &node, &is_dma) ||
+		    parse_buddy_line(p, is_dma || node >= NODES_MAX
+						? &unused
+						: &buddies[node]))
 			return -EINVAL;
 	}
 	return 0;

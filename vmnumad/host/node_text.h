@@ -28,7 +28,9 @@ struct node_watermarks {
 	uint64_t high_bytes; /* up to this kswapd reclaims */
 };
 
-/* Sums over a node's zones out of /proc/buddyinfo. */
+/* Sums over a node's zones out of /proc/buddyinfo, without zone DMA: its 16 MiB
+ * are kept from all but devices (vm.lowmem_reserve_ratio), so a guest's pages
+ * cannot come to lie there, however many blocks are free. DMA32 counts. */
 struct node_buddy {
 	uint64_t free_blocks[NODE_ORDERS_MAX]; /* of 4 KiB << index each */
 };
