@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "move/job_state.h"
 #include "run.h"
 #include "scene.h"
 
@@ -261,6 +262,74 @@ START_TEST(next_program_of_a_process_that_calls_exec_is_left_alone)
 }
 END_TEST
 
+static void exec_at_a_look(struct scene *s, enum fake_op op)
+{
+	if (op != FAKE_PAGES_WHERE || s->arg-- > 0)
+		return;
+	s->on_op = NULL;
+	fake_process_exec(s->fake, PID);
+	fake_region(s->fake, PID, BASE, 128 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON);
+}
+
+/* What was found is of the program before: no call is made of it. */
+START_TEST(exec_between_a_look_and_its_call_is_noticed)
+{
+	struct scene *s = busy_scene(FAKE_LINUX_6_12);
+
+	scene_job(s);
+	s->on_op = exec_at_a_look;
+	s->arg = (uint64_t)_i;
+	while (s->on_op && scene_step(s, 0) != JOB_ENDED)
+		;
+	ck_assert_ptr_null(s->on_op);
+	s->n_calls = 0;
+	scene_run(s);
+	ck_assert_uint_eq(s->n_calls, 0);
+	ck_assert_int_eq(s->receipt.result, JOB_FAILED);
+	ck_assert_str_eq(s->receipt.why.text, "the guest has ended");
+	scene_destroy(s);
+}
+END_TEST
+
+/* Counts in arg how often it is asked who the process is. */
+static int count_stat(void *self, const char *path, char *buf, size_t size,
+		      size_t *ret_len)
+{
+	struct scene *s = self;
+	const struct sys *in = &s->pass.inner;
+	size_t len = strlen(path);
+
+	s->arg += len > 5 && strcmp(path + len - 5, "/stat") == 0;
+	return in->ops->read_file(in->self, path, buf, size, ret_len);
+}
+
+/* Only whether it lives is asked at each step. */
+START_TEST(who_it_is_is_asked_around_calls_and_not_at_each_look)
+{
+	struct scene *s = busy_scene(FAKE_LINUX_6_12);
+	uint64_t looks;
+
+	scene_job(s);
+	s->ops.read_file = count_stat;
+	scene_run(s);
+	ck_assert_uint_gt(s->n_calls, 3);
+	ck_assert_uint_ge(s->arg, 2 * s->n_calls);
+	/* and at the beginning, at the end of each pass, and to repair */
+	ck_assert_uint_le(s->arg, 2 * s->n_calls + 2 + PASSES_MAX);
+	looks = s->steps;
+
+	/* all is in its place now: one pass of looks */
+	s->arg = 0;
+	s->n_calls = 0;
+	scene_job(s);
+	scene_run(s);
+	ck_assert_uint_eq(s->n_calls, 0);
+	ck_assert_uint_gt(s->steps - looks, 3);
+	ck_assert_uint_le(s->arg, 2);
+	scene_destroy(s);
+}
+END_TEST
+
 /* Only the first thread of QEMU has ended: the kernel finds no memory by this
  * number, while the pidfd says that the process lives. */
 START_TEST(process_without_memory_ends_the_job_at_once)
@@ -322,6 +391,10 @@ static void add_tests(TCase *tests)
 			    0, STEPS_CUT);
 	tcase_add_loop_test(tests, guest_that_ends_within_a_step_ends_the_job,
 			    0, STEPS_CUT);
+	tcase_add_loop_test(tests, exec_between_a_look_and_its_call_is_noticed,
+			    0, 3);
+	tcase_add_test(tests,
+		       who_it_is_is_asked_around_calls_and_not_at_each_look);
 	tcase_set_timeout(tests, 60);
 }
 

@@ -179,6 +179,16 @@ static void close_books(struct job *job)
 	ledger_init(&job->known);
 }
 
+/* Is it no longer the process that the map is of? Asked before and after what
+ * touches it and before its pages are counted for good; to look, it is enough
+ * that it lives. */
+static bool is_lost(struct job *job)
+{
+	if (!job->is_gone && identity_check(&job->sys, &job->identity) < 0)
+		job->is_gone = true;
+	return job->is_gone;
+}
+
 /* What waits or was not looked at yet goes to one class. */
 static void class_untried(struct job *job, enum residue residue)
 {
@@ -279,7 +289,7 @@ static enum job_turn end_error(struct job *job, int err, uint64_t now_ns,
 {
 	if (err == -ESRCH || err == -EINVAL)
 		job->is_gone = true;
-	if (job->is_gone)
+	if (is_lost(job))
 		return end_gone(job, now_ns, ret_wake_ns);
 	if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
 		return JOB_WAIT;
@@ -327,14 +337,17 @@ static enum job_turn choose(struct job *job, struct call *call,
 			    bool *ret_has_call, uint64_t *ret_wake_ns)
 {
 	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
+	bool is_cancelled = atomic_load(&job->is_cancelled);
 	enum take take;
 	int err;
 
 	if (job->receipt.phase == PHASE_ENDED)
 		return JOB_ENDED;
-	if (job->is_gone || identity_check(&job->sys, &job->identity) < 0)
+	if (job->is_gone || identity_poll(&job->sys, &job->identity) < 0 ||
+	    ((!job->has_scan || job->is_repairing || is_cancelled) &&
+	     is_lost(job)))
 		return end_gone(job, now_ns, ret_wake_ns);
-	if (atomic_load(&job->is_cancelled))
+	if (is_cancelled)
 		return end_cancelled(job, now_ns, ret_wake_ns);
 	if (job_is_map_due(job)) {
 		if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
@@ -351,6 +364,8 @@ static enum job_turn choose(struct job *job, struct call *call,
 	err = job_take(job, call, now_ns, &take, ret_wake_ns);
 	if (err < 0)
 		return end_error(job, err, now_ns, ret_wake_ns);
+	if ((take == TAKE_CALL || take == TAKE_NOTHING) && is_lost(job))
+		return end_gone(job, now_ns, ret_wake_ns);
 	switch (take) {
 	case TAKE_CALL:
 		job->receipt.phase = PHASE_MOVE;
