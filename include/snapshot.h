@@ -38,6 +38,7 @@ enum gate {
 	GATE_MOVING = 1 << 9, /* (wait) a job of ours is at work on it */
 	GATE_HELD = 1 << 10, /* an explicit rebalance placed it */
 	GATE_DENIED = 1 << 11, /* the kernel refuses us this process */
+	GATE_SETTLING = 1 << 12, /* (wait) others have rewritten its cpuset */
 };
 
 /* One host node. */
@@ -86,6 +87,7 @@ struct snap_guest {
 	uint64_t page_bytes; /* largest page of a pool behind it; 0: none, the
 			      * kernel chooses */
 	uint64_t started_ns; /* CLOCK_MONOTONIC of its start, 0 long ago */
+	uint64_t cpuset_ns; /* when others changed mems_allowed last, 0 never */
 	const struct snap_vcpu *vcpus; /* borrowed, sorted by id */
 	size_t n_vcpus; /* length of vcpus */
 	const struct snap_cell *cells; /* borrowed, sorted by id */

@@ -65,23 +65,34 @@ static bool is_wrong(const struct decide *in, const struct cell_home *now,
 		       decide_slack(in->cfg, need->resident_bytes);
 }
 
+/* Is what happened then (0: never) less than that long ago? */
+static bool is_fresh(uint64_t then_ns, uint64_t long_ns, uint64_t now_ns)
+{
+	return then_ns && then_ns <= now_ns && now_ns - then_ns < long_ns;
+}
+
 /* The gate that is closed for automatic moves, 0 for none. */
 static unsigned int closed_gate(const struct decide *in, struct decision *ret)
 {
-	unsigned int gates = in->guest->gates;
-	uint64_t started_ns = in->guest->started_ns, now_ns = in->s->now_ns;
-	bool is_young;
+	const struct snap_guest *guest = in->guest;
+	const struct policy_config *cfg = in->cfg;
+	uint64_t now_ns = in->s->now_ns;
+	bool is_young = is_fresh(guest->started_ns, cfg->grace_ns, now_ns);
+	bool is_settling = is_fresh(guest->cpuset_ns, cfg->settle_ns, now_ns);
+	unsigned int gates = guest->gates;
 
 	if (in->memory && in->memory->is_held)
 		gates |= GATE_HELD;
-	is_young = started_ns && started_ns <= now_ns &&
-		   now_ns - started_ns < in->cfg->grace_ns;
 	if (is_young)
 		gates |= GATE_STARTING;
+	if (is_settling)
+		gates |= GATE_SETTLING;
 	/* the lowest bit is the gate that matters most */
 	gates &= -gates;
 	if (is_young && gates == GATE_STARTING)
-		ret->again_ns = started_ns + in->cfg->grace_ns;
+		ret->again_ns = guest->started_ns + cfg->grace_ns;
+	if (is_settling && gates == GATE_SETTLING)
+		ret->again_ns = guest->cpuset_ns + cfg->settle_ns;
 	return gates;
 }
 

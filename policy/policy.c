@@ -36,6 +36,7 @@ struct policy_config policy_config_default(void)
 		.host_bytes_per_hour = 0,
 		.payback_ns = 3600 * POLICY_NS_PER_S,
 		.grace_ns = 10 * POLICY_NS_PER_S,
+		.settle_ns = 30 * POLICY_NS_PER_S,
 		.rate_bytes_per_s = 500000000,
 	};
 }

@@ -53,6 +53,7 @@ struct policy_config {
 	uint64_t host_bytes_per_hour; /* of all guests together, 0 no limit */
 	uint64_t payback_ns; /* a drift move must be repaid within this */
 	uint64_t grace_ns; /* a guest so young is left alone */
+	uint64_t settle_ns; /* and one whose cpuset others have just changed */
 	uint64_t rate_bytes_per_s; /* assumed until moving was measured */
 };
 

@@ -44,6 +44,7 @@ static const struct {
 	{ GATE_HELD,
 	  "an administrator placed it, and its vCPUs have stayed since" },
 	{ GATE_DENIED, "the kernel does not let us move its memory" },
+	{ GATE_SETTLING, "others have changed its cpuset a moment ago" },
 };
 
 static const char *const refusal_texts[REFUSAL_COUNT] = {

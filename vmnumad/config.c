@@ -232,6 +232,9 @@ static int take_follow(struct config *c, const char *key, const char *text,
 	if (strcmp(key, "cooldown_s") == 0)
 		return take_scaled(text, 1, 86400, NS_PER_S, &p->cooldown_ns,
 				   why);
+	if (strcmp(key, "settle_s") == 0)
+		return take_scaled(text, 0, 86400, NS_PER_S, &p->settle_ns,
+				   why);
 	if (strcmp(key, "payback_s") == 0)
 		return take_scaled(text, 1, 86400, NS_PER_S, &p->payback_ns,
 				   why);

@@ -92,6 +92,10 @@ void daemon_drop_guest(struct daemon *daemon, struct guest *guest);
 /* By name or uuid, NULL if there is none. */
 struct guest *daemon_find_guest(struct daemon *daemon, const char *name);
 
+/* Look where a guest's vCPUs run and may run, and tell of a cpuset that others
+ * have changed. */
+void daemon_sample(struct daemon *daemon, struct guest *guest);
+
 /* Observe now: fills daemon->snapshot; the index of a guest in it, or -1. */
 void daemon_observe(struct daemon *daemon);
 int daemon_snapshot_index(const struct daemon *daemon,

@@ -134,13 +134,10 @@ static void on_narrowed(void *arg, int err, const struct why *why)
 		jobs_find(narrowing->daemon->jobs, narrowing->id);
 
 	if (err < 0) {
-		log_warning("mover",
-			    "guest %s: its cpuset stays wide: %s; its memory "
-			    "is moved",
+		log_warning("mover", "guest %s: its memory is moved, but %s",
 			    entry->guest_name, why->text);
 		entry->receipt.result = JOB_PARTIAL;
-		why_set(&entry->receipt.why, "its cpuset stays wide: %s",
-			why->text);
+		entry->receipt.why = *why;
 	}
 	close_entry(narrowing->daemon, entry);
 	free(narrowing);
@@ -162,15 +159,19 @@ void daemon_on_job_ended(void *arg, struct job *job)
 {
 	struct daemon *daemon = arg;
 	struct job_entry *entry = jobs_find(daemon->jobs, job_id(job));
+	struct guest *guest = daemon_find_guest(daemon, entry->uuid.text);
 
 	job_entry_end(entry);
 	log_end(entry);
 	log_pools(entry);
 	learn_rate(daemon, &entry->receipt);
-	if (rehome_is_due(entry))
+	if (rehome_is_due(entry)) {
 		narrow(daemon, entry);
-	else
-		close_entry(daemon, entry);
+		return;
+	}
+	if (guest && entry->order.is_rehome)
+		rehome_is_theirs(daemon, guest, &entry->order);
+	close_entry(daemon, entry);
 }
 
 /* Watching ------------------------------------------------------------------ */

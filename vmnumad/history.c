@@ -93,6 +93,7 @@ const char *happening_text(enum happening_kind kind)
 		[HAPPENING_LIBVIRT] = "libvirt",
 		[HAPPENING_CONFIG] = "config",
 		[HAPPENING_CONFLICT] = "conflict",
+		[HAPPENING_CPUSET] = "cpuset",
 	};
 
 	return (unsigned int)kind < HAPPENING_KINDS ? texts[kind] : "unknown";

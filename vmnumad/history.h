@@ -27,6 +27,7 @@ enum happening_kind {
 	HAPPENING_LIBVIRT, /* libvirt came or went */
 	HAPPENING_CONFIG, /* the configuration was read again */
 	HAPPENING_CONFLICT, /* something that works against us began or ended */
+	HAPPENING_CPUSET, /* a guest's cpuset was changed by others */
 	HAPPENING_KINDS
 };
 

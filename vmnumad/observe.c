@@ -101,6 +101,16 @@ static void fill_guests(struct daemon *daemon, struct snapshot *s)
 	s->n_guests = n;
 }
 
+void daemon_sample(struct daemon *daemon, struct guest *guest)
+{
+	uint64_t changed_ns = guest->cpuset.changed_ns;
+
+	if (guest_sample(guest, &daemon->topo) < 0)
+		guest->wants_domain = true; /* it may have ended */
+	if (guest->cpuset.changed_ns != changed_ns)
+		tell_cpuset(daemon, guest);
+}
+
 void daemon_observe(struct daemon *daemon)
 {
 	struct snapshot *s = &daemon->snapshot;
@@ -108,8 +118,7 @@ void daemon_observe(struct daemon *daemon)
 	observe_host(daemon);
 	observe_conflicts(daemon);
 	for (struct guest *g = daemon->guests; g; g = g->next)
-		if (guest_sample(g, &daemon->topo) < 0)
-			g->wants_domain = true; /* it may have ended */
+		daemon_sample(daemon, g);
 	s->now_ns = daemon->sys.ops->now_ns(daemon->sys.self);
 	s->rate_bytes_per_s = daemon->rate_bytes_per_s;
 	fill_nodes(daemon, s);

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "options.h"
 #include "task.h"
+#include "tell.h"
 #include "xalloc.h"
 
 /* What is needed ------------------------------------------------------------ */
@@ -161,10 +162,13 @@ int rehome_check(const struct guest *guest, const struct job_order *order,
 
 /* A rewriting of cpusets, on its way. */
 struct rewriting {
+	struct daemon *daemon; /* borrowed: outlives the loop */
+	struct uuid uuid; /* the guest's */
 	struct sys sys; /* borrowed door */
 	struct identity identity; /* whose cpusets; owned copy */
 	struct node_mask nodes; /* to be added or removed */
 	bool is_widening; /* added */
+	bool is_theirs; /* others have had their say: nothing is written */
 	int err; /* what came of it */
 	struct why why; /* sentence for err */
 	rehome_fn *fn; /* what to do then */
@@ -185,7 +189,15 @@ static void run(void *arg)
 static void on_done(void *arg)
 {
 	struct rewriting *r = arg;
+	struct guest *guest = daemon_find_guest(r->daemon, r->uuid.text);
+	struct why why = r->why;
 
+	if (r->err < 0 && !r->is_widening && !r->is_theirs)
+		why_set(&r->why, "its cpuset stays wide: %.200s", why.text);
+	if (guest) {
+		cpuset_watch_end(&guest->cpuset, r->err < 0);
+		guest_refresh_cpuset(guest);
+	}
 	r->fn(r->arg, r->err, &r->why);
 	identity_close(&r->sys, &r->identity);
 	free(r);
@@ -247,28 +259,45 @@ static void ask_libvirt(struct daemon *daemon, const struct guest *guest,
 				      : "libvirt cannot be asked now");
 }
 
-static struct rewriting *begin(struct daemon *daemon, rehome_fn *fn, void *arg)
+static struct rewriting *begin(struct daemon *daemon, const struct guest *guest,
+			       rehome_fn *fn, void *arg)
 {
 	struct rewriting *r = xcalloc(1, sizeof(*r));
 
 	*r = (struct rewriting) {
+		.daemon = daemon,
 		.sys = daemon->sys,
 		.identity.pidfd = -1,
 		.fn = fn,
 		.arg = arg,
 	};
+	if (guest)
+		r->uuid = guest->uuid;
 	return r;
 }
 
-void rehome_widen(struct daemon *daemon, const struct guest *guest,
+/* What is about to be written is our word. */
+static void announce(struct guest *guest, const struct rewriting *r)
+{
+	struct node_mask none = { 0 }, ours = guest->mems_allowed;
+
+	if (guest->sampler)
+		ours = sampler_mems_after(guest->sampler,
+					  r->is_widening ? r->nodes : none,
+					  r->is_widening ? none : r->nodes);
+	cpuset_watch_begin(&guest->cpuset, ours);
+}
+
+void rehome_widen(struct daemon *daemon, struct guest *guest,
 		  struct node_mask nodes, rehome_fn *fn, void *arg)
 {
-	struct rewriting *r = begin(daemon, fn, arg);
+	struct rewriting *r = begin(daemon, guest, fn, arg);
 
 	r->nodes = nodes;
 	r->is_widening = true;
 	log_info("mover", "guest %s: widening its cpuset for re-homing%s",
 		 guest->name, is_for_libvirt(guest) ? ", by libvirt" : "");
+	announce(guest, r);
 	nodes.bits |= guest->mems_allowed.bits;
 	if (is_for_libvirt(guest))
 		ask_libvirt(daemon, guest, nodes, r);
@@ -290,10 +319,22 @@ bool rehome_is_due(const struct job_entry *entry)
 		r->residue_bytes[RESIDUE_DENIED] == 0);
 }
 
-void rehome_narrow(struct daemon *daemon, const struct guest *guest,
+bool rehome_is_theirs(struct daemon *daemon, struct guest *guest,
+		      const struct job_order *order)
+{
+	guest_refresh_cpuset(guest);
+	daemon_sample(daemon, guest);
+	if (guest->cpuset.changed_ns <= order->trigger_ns)
+		return false;
+	guest->mend_ns =
+		guest->cpuset.changed_ns + daemon->config.policy.settle_ns;
+	return true;
+}
+
+void rehome_narrow(struct daemon *daemon, struct guest *guest,
 		   const struct job_order *order, rehome_fn *fn, void *arg)
 {
-	struct rewriting *r = begin(daemon, fn, arg);
+	struct rewriting *r = begin(daemon, guest, fn, arg);
 	char text[LIST_NODES_TEXT];
 	struct node_mask keep;
 
@@ -302,12 +343,74 @@ void rehome_narrow(struct daemon *daemon, const struct guest *guest,
 		return;
 	}
 	keep = nodes_kept(guest, order, NULL);
+	if (rehome_is_theirs(daemon, guest, order)) {
+		r->is_theirs = true;
+		if (!(guest->mems_allowed.bits & ~keep.bits))
+			on_done(r); /* as we would have it */
+		else
+			give_up(r, -EBUSY,
+				"others have changed its cpuset meanwhile, and it "
+				"stays as they wanted it");
+		return;
+	}
 	r->nodes.bits = ~keep.bits;
 	keep.bits &= daemon->topo.has_memory.bits;
 	log_info("mover", "guest %s: narrowing its cpuset to its new home, %s",
 		 guest->name, list_format_nodes(keep, text, sizeof(text)));
+	announce(guest, r);
 	if (is_for_libvirt(guest))
 		ask_libvirt(daemon, guest, keep, r);
 	else
 		submit(daemon, guest, r);
+}
+
+/* Mending ------------------------------------------------------------------- */
+
+/* A cpuset that is to have some more nodes. */
+struct mending {
+	struct daemon *daemon; /* borrowed: outlives the loop */
+	struct uuid uuid; /* the guest's */
+	struct node_mask nodes; /* those */
+};
+
+static void on_mended(void *arg, int err, const struct why *why)
+{
+	struct mending *mending = arg;
+	struct guest *guest =
+		daemon_find_guest(mending->daemon, mending->uuid.text);
+
+	if (guest)
+		tell_mended(mending->daemon, guest, mending->nodes, err, why);
+	free(mending);
+}
+
+static void mend(struct daemon *daemon, struct guest *guest)
+{
+	struct mending *mending;
+	struct node_mask lacks = { 0 };
+
+	for (size_t c = 0; c < guest->n_cells; c++)
+		lacks.bits |= nodes_of(&guest->cells[c]).bits;
+	lacks.bits &= ~guest->mems_allowed.bits;
+	guest->mend_ns = 0;
+	if (node_mask_is_empty(lacks))
+		return;
+	mending = xcalloc(1, sizeof(*mending));
+	*mending = (struct mending) { .daemon = daemon,
+				      .uuid = guest->uuid,
+				      .nodes = lacks };
+	rehome_widen(daemon, guest, lacks, on_mended, mending);
+}
+
+void rehome_mend(struct daemon *daemon)
+{
+	for (struct guest *g = daemon->guests; g; g = g->next) {
+		if (!g->mend_ns || g->active_job ||
+		    daemon->snapshot.now_ns < g->mend_ns)
+			continue;
+		if (g->measured_ns < g->mend_ns + g->measure_took_ns)
+			g->wants_measure = true; /* the kernel may have moved */
+		else
+			mend(daemon, g);
+	}
 }

@@ -4,8 +4,10 @@
  * move its memory at our own pace, then take away the nodes it has left. A guest
  * that numatune restrictive binds is re-bound by libvirt itself; one that strict
  * binds by its cpusets, since libvirt refuses to do that. A failure at any point
- * leaves cpusets that include all nodes with memory of the guest. Called by
- * ends.c, resume.c and the rebalance verb, in the loop; the writing is done on
+ * leaves cpusets that include all nodes with memory of the guest. When others
+ * change a cpuset meanwhile, theirs is the last word, but for nodes that are
+ * found to have memory of the guest once things have settled. Called by ends.c,
+ * resume.c, tick.c and the rebalance verb, in the loop; the writing is done on
  * task threads.
  */
 #ifndef REHOME_H
@@ -43,14 +45,24 @@ int rehome_check(const struct guest *guest, const struct job_order *order,
 		 const struct plan *plan, struct why *why);
 
 /* Let the guest use nodes as well, then fn. */
-void rehome_widen(struct daemon *daemon, const struct guest *guest,
+void rehome_widen(struct daemon *daemon, struct guest *guest,
 		  struct node_mask nodes, rehome_fn *fn, void *arg);
 
 /* The memory has arrived: take away all nodes but those that the order names,
- * that cells outside it are bound to, or that still have memory; then fn. guest
- * NULL: it has ended. */
-void rehome_narrow(struct daemon *daemon, const struct guest *guest,
+ * that cells outside it are bound to, or that still have memory; then fn, with a
+ * sentence of the cpuset on an error. guest NULL: it has ended. -EBUSY: the last
+ * word is others', see rehome_is_theirs(). */
+void rehome_narrow(struct daemon *daemon, struct guest *guest,
 		   const struct job_order *order, rehome_fn *fn, void *arg);
+
+/* At the end of a re-homing: true when others have changed the cpuset since it
+ * was ordered. Then rehome_mend() looks at it once they have settled. */
+bool rehome_is_theirs(struct daemon *daemon, struct guest *guest,
+		      const struct job_order *order);
+
+/* Each tick: where that is due, count the memory afresh, and let the guest use
+ * the nodes where it was found. */
+void rehome_mend(struct daemon *daemon);
 
 /* True when the job was a re-homing one that left nothing behind but what
  * cannot move: then narrowing is right. */

@@ -203,12 +203,10 @@ static void on_narrowed(void *arg, int err, const struct why *why)
 	struct daemon *daemon = resuming->daemon;
 	struct guest *guest =
 		daemon_find_guest(daemon, resuming->record.uuid.text);
-	struct why wide = { "" };
+	static const struct why fine = { "" };
 
-	if (err < 0)
-		why_set(&wide, "its cpuset stays wide: %s", why->text);
 	if (guest)
-		report(daemon, &resuming->record, guest, &wide);
+		report(daemon, &resuming->record, guest, err < 0 ? why : &fine);
 	resume_release(daemon, &resuming->record.uuid);
 	free(resuming);
 }

@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "daemon.h"
 #include "history.h"
+#include "host/list.h"
 #include "log.h"
 
 #define NS_PER_S 1000000000ull
@@ -143,6 +144,53 @@ void tell_conflicts(struct daemon *daemon, const struct host_conflicts *now)
 		      "our own cpuset lacks some memory nodes",
 		      "moves to them would fail and are not planned; run "
 		      "vmnumad outside of it");
+}
+
+void tell_cpuset(struct daemon *daemon, const struct guest *guest)
+{
+	struct happening h = happening_of(HAPPENING_CPUSET);
+	char was[LIST_NODES_TEXT], now[LIST_NODES_TEXT];
+
+	name_guest(&h, &guest->uuid, guest->name);
+	h.job = guest->active_job;
+	list_format_nodes(guest->cpuset.was, was, sizeof(was));
+	list_format_nodes(guest->cpuset.known, now, sizeof(now));
+	say(&h, "others have changed the nodes that its cpuset allows");
+	why_set(&h.reason,
+		"from nodes %s to nodes %s; it is not moved by itself for "
+		"%llu s",
+		was, now,
+		(unsigned long long)(daemon->config.policy.settle_ns /
+				     NS_PER_S));
+	log_info("host", "guest %s: %s: %s", guest->name, h.text,
+		 h.reason.text);
+	history_add(daemon->history, &h);
+}
+
+void tell_mended(struct daemon *daemon, const struct guest *guest,
+		 struct node_mask nodes, int err, const struct why *why)
+{
+	struct happening h = happening_of(HAPPENING_CPUSET);
+	char text[LIST_NODES_TEXT];
+
+	name_guest(&h, &guest->uuid, guest->name);
+	list_format_nodes(nodes, text, sizeof(text));
+	say(&h,
+	    err ? "its cpuset lacks nodes %s"
+		: "its cpuset was given nodes %s too",
+	    text);
+	if (err)
+		why_set(&h.reason,
+			"memory of it lies there since a re-homing that others "
+			"came in between of: %s",
+			why->text);
+	else
+		why_set(&h.reason,
+			"memory of it lies there since a re-homing that others "
+			"came in between of");
+	log_warning("mover", "guest %s: %s: %s", guest->name, h.text,
+		    h.reason.text);
+	history_add(daemon->history, &h);
 }
 
 void tell_refused(struct daemon *daemon, const struct guest *guest,

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "node.h"
 #include "why.h"
 
 struct daemon;
@@ -40,6 +41,13 @@ void tell_end(struct daemon *daemon, const struct job_entry *entry);
 
 /* A job waits, for the gate of entry->held_by; 0: it goes on. */
 void tell_held(struct daemon *daemon, const struct job_entry *entry);
+
+/* Others have changed what the guest's cpuset allows; the log has it too. */
+void tell_cpuset(struct daemon *daemon, const struct guest *guest);
+
+/* A re-homing that others came in between of: what is done about it. */
+void tell_mended(struct daemon *daemon, const struct guest *guest,
+		 struct node_mask nodes, int err, const struct why *why);
 
 /* What an administrator asked for ("a rebalance") is refused; guest is NULL
  * where it is about no single one. */

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "loop.h"
 #include "move/crew.h"
+#include "rehome.h"
 #include "tell.h"
 #include "xalloc.h"
 
@@ -144,6 +145,7 @@ void daemon_tick(struct daemon *daemon)
 	grow_plan(daemon);
 	policy_decide(&daemon->config.policy, &daemon->snapshot, &daemon->plan);
 	tell_decisions(daemon);
+	rehome_mend(daemon);
 	act(daemon);
 	for (struct guest *g = daemon->guests; g; g = g->next)
 		guest_pursue(g, daemon->snapshot.now_ns);

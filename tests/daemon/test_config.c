@@ -129,6 +129,7 @@ START_TEST(keys_are_taken_in_their_units)
 			  "sample_ms = 250\n"
 			  "dwell_s = 7\n"
 			  "cooldown_s = 8\n"
+			  "settle_s = 0\n"
 			  "payback_s = 9\n"
 			  "ram_per_hour = 3\n"
 			  "host_per_hour = 2T\n"
@@ -157,6 +158,7 @@ START_TEST(keys_are_taken_in_their_units)
 	ck_assert_uint_eq(c->policy.period_ns, 250 * NS_PER_MS);
 	ck_assert_uint_eq(c->policy.dwell_ns, 7 * NS_PER_S);
 	ck_assert_uint_eq(c->policy.cooldown_ns, 8 * NS_PER_S);
+	ck_assert_uint_eq(c->policy.settle_ns, 0);
 	ck_assert_uint_eq(c->policy.payback_ns, 9 * NS_PER_S);
 	ck_assert_uint_eq(c->policy.ram_per_hour, 3);
 	ck_assert_uint_eq(c->policy.host_bytes_per_hour, 2 * TIB);

@@ -152,6 +152,40 @@ START_TEST(what_is_put_off_is_told_with_its_reason)
 }
 END_TEST
 
+START_TEST(cpuset_that_others_change_is_told_with_what_it_was)
+{
+	struct scene *scene = scene_create();
+	struct history_watch *watch =
+		history_watch(scene->daemon.history, hear, scene);
+	struct why why = { "the guest has ended" };
+
+	scene->daemon.config.policy.settle_ns = 30 * NS_PER_S;
+	scene->guest.cpuset.was.bits = 1;
+	scene->guest.cpuset.known.bits = 14;
+	scene->guest.active_job = 7;
+	tell_cpuset(&scene->daemon, &scene->guest);
+	ck_assert_int_eq(scene->last.kind, HAPPENING_CPUSET);
+	ck_assert_str_eq(scene->last.guest, "web");
+	ck_assert_uint_eq(scene->last.job, 7);
+	ck_assert_str_eq(
+		scene->last.text,
+		"others have changed the nodes that its cpuset allows");
+	ck_assert_str_eq(scene->last.reason.text,
+			 "from nodes 0 to nodes 1-3; it is not moved by itself "
+			 "for 30 s");
+	tell_mended(&scene->daemon, &scene->guest, node_mask_of(2), 0, NULL);
+	ck_assert_str_eq(scene->last.text, "its cpuset was given nodes 2 too");
+	tell_mended(&scene->daemon, &scene->guest, node_mask_of(2), -1, &why);
+	ck_assert_str_eq(scene->last.text, "its cpuset lacks nodes 2");
+	ck_assert_str_eq(
+		scene->last.reason.text,
+		"memory of it lies there since a re-homing that others "
+		"came in between of: the guest has ended");
+	history_unwatch(watch);
+	scene_destroy(scene);
+}
+END_TEST
+
 static const struct decision local = { .reason = REASON_LOCAL };
 static const struct decision dwell = { .reason = REASON_DWELL };
 static const struct decision paused = { .reason = REASON_GATE,
@@ -374,6 +408,8 @@ static void add_tests(TCase *tests)
 {
 	tcase_add_loop_test(tests, what_is_put_off_is_told_with_its_reason, 0,
 			    (int)(sizeof(decisions) / sizeof(*decisions)));
+	tcase_add_test(tests,
+		       cpuset_that_others_change_is_told_with_what_it_was);
 	tcase_add_test(tests, reason_is_told_once_and_not_each_tick);
 	tcase_add_test(
 		tests,

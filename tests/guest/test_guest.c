@@ -156,6 +156,94 @@ START_TEST(libvirt_is_asked_again_while_we_work_on_the_guest)
 }
 END_TEST
 
+static void set_thread(struct scene *s, int tid, const char *comm,
+		       const char *mems)
+{
+	char path[64], text[160];
+
+	snprintf(path, sizeof(path), "/proc/500/task/%d/comm", tid);
+	fake_file(s->host, path, comm);
+	snprintf(path, sizeof(path), "/proc/500/task/%d/stat", tid);
+	fake_file(s->host, path,
+		  "1 (CPU 0/KVM) S 1 1 1 0 -1 0 0 0 0 0 7 1 0 0 20 0 1 0 7 1 1 "
+		  "1 1 1 1 1 1 1 1 1 1 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	snprintf(path, sizeof(path), "/proc/500/task/%d/status", tid);
+	snprintf(text, sizeof(text),
+		 "Name:\tqemu\nUid:\t1\t1\t1\t1\nCpus_allowed_list:\t0\n"
+		 "Mems_allowed:\t3\nMems_allowed_list:\t%s\n",
+		 mems);
+	fake_file(s->host, path, text);
+}
+
+/* Two vCPUs; what all threads may use. */
+static void set_process(struct scene *s, const char *mems)
+{
+	set_thread(s, 500, "qemu-system-x86\n", mems);
+	set_thread(s, 501, "CPU 0/KVM\n", mems);
+	set_thread(s, 502, "CPU 1/KVM\n", mems);
+}
+
+/* When others have changed the cpuset of the guest, 0 never. */
+static uint64_t others_changed_ns(struct scene *s)
+{
+	struct topology topo = { 0 };
+	struct snap_guest snap;
+
+	topo.has_memory.bits = 3;
+	fake_advance_ns(s->host, NS_PER_S);
+	ck_assert_int_eq(guest_sample(s->guest, &topo), 0);
+	guest_snapshot(s->guest, &snap);
+	return snap.cpuset_ns;
+}
+
+/* Threads are looked at some at a time: it takes eight looks to be sure. */
+START_TEST(cpuset_that_others_change_is_noticed_once)
+{
+	struct scene s;
+	uint64_t then_ns = 0;
+
+	scene_begin(&s);
+	s.guest->sampler = sampler_create(&s.sys, 500);
+	set_process(&s, "0");
+	for (int i = 0; i < 10; i++)
+		ck_assert_uint_eq(others_changed_ns(&s), 0);
+	set_process(&s, "0-1");
+	for (int i = 0; i < 8; i++)
+		then_ns = others_changed_ns(&s);
+	ck_assert_uint_gt(then_ns, 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_uint_eq(others_changed_ns(&s), then_ns);
+	ck_assert_uint_eq(s.guest->cpuset.was.bits, 1);
+	ck_assert_uint_eq(s.guest->mems_allowed.bits, 3);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(cpuset_that_libvirt_makes_at_the_start_is_nobody_elses)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	s.guest->sampler = sampler_create(&s.sys, 500);
+	s.guest->started_ns = s.sys.ops->now_ns(s.sys.self);
+	set_process(&s, "0-1");
+	ck_assert_uint_eq(others_changed_ns(&s), 0);
+	set_process(&s, "0");
+	for (int i = 0; i < 8; i++)
+		ck_assert_uint_eq(others_changed_ns(&s), 0);
+	ck_assert_uint_eq(s.guest->mems_allowed.bits, 1);
+	/* nor when a vCPU is plugged in */
+	fake_advance_ns(s.host, 60 * NS_PER_S);
+	set_thread(&s, 503, "CPU 2/KVM\n", "1");
+	set_process(&s, "0-1");
+	sampler_refresh(s.guest->sampler);
+	ck_assert_uint_eq(others_changed_ns(&s), 0);
+	ck_assert_uint_eq(s.guest->n_vcpus, 3);
+	ck_assert_uint_eq(s.guest->mems_allowed.bits, 2);
+	scene_end(&s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("guest");
@@ -169,6 +257,9 @@ int main(void)
 			    libvirt_is_asked_again_while_it_works_on_the_guest,
 			    0, N(lives));
 	tcase_add_test(tc, libvirt_is_asked_again_while_we_work_on_the_guest);
+	tcase_add_test(tc, cpuset_that_others_change_is_noticed_once);
+	tcase_add_test(tc,
+		       cpuset_that_libvirt_makes_at_the_start_is_nobody_elses);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -225,6 +225,29 @@ START_TEST(a_guest_that_has_just_started_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_guest_whose_cpuset_others_have_changed_is_left_alone_for_a_while)
+{
+	struct world *w = settled_world();
+
+	w->views[0].cpuset_ns = w->s.now_ns;
+	world_pin_all(w, 0, node_mask_of(1));
+	world_ticks(w, 29, SEC);
+	ck_assert_int_eq(reason_of(w), REASON_GATE);
+	ck_assert_uint_eq(world_decision(w, 0, 0)->gate, GATE_SETTLING);
+	ck_assert_uint_eq(world_decision(w, 0, 0)->again_ns,
+			  w->views[0].cpuset_ns + 30 * SEC);
+	world_ticks(w, 1, SEC);
+	ck_assert_int_eq(reason_of(w), REASON_AFFINITY);
+	/* a gate that does not pass by itself is the better reason */
+	w->views[0].cpuset_ns = w->s.now_ns;
+	w->views[0].gates = GATE_PINNED;
+	world_ticks(w, 1, SEC);
+	ck_assert_uint_eq(world_decision(w, 0, 0)->gate, GATE_PINNED);
+	ck_assert_uint_eq(world_decision(w, 0, 0)->again_ns, 0);
+	world_destroy(w);
+}
+END_TEST
+
 START_TEST(unmeasured_memory_and_unknown_vcpus_are_not_moved)
 {
 	struct world *w = settled_world();
@@ -318,6 +341,7 @@ int main(void)
 		each_closed_gate_puts_off_and_is_named,
 		memory_that_is_spread_on_purpose_stays_so,
 		a_guest_that_has_just_started_is_left_alone,
+		a_guest_whose_cpuset_others_have_changed_is_left_alone_for_a_while,
 		unmeasured_memory_and_unknown_vcpus_are_not_moved,
 		cells_beyond_the_memory_are_unmeasured_not_lost,
 		a_held_guest_stays_until_its_vcpus_move,

@@ -95,6 +95,7 @@ START_TEST(what_only_holds_back_automatic_moves_does_not_count)
 		w->views[0].mode = MODE_OBSERVE;
 		w->views[0].gates = gates[i];
 		w->views[0].started_ns = w->s.now_ns;
+		w->views[0].cpuset_ns = w->s.now_ns;
 		w->cfg.ram_per_hour = 0;
 		w->cfg.host_bytes_per_hour = 1;
 		ck_assert_int_eq(ask(w, &req, NULL), 0);

@@ -159,6 +159,7 @@ static void forget_process(struct guest *guest)
 	guest->built = (struct map_result) { 0 };
 	sampler_destroy(guest->sampler);
 	guest->sampler = NULL;
+	guest->cpuset = (struct cpuset_watch) { 0 };
 	guest->n_cells = 0;
 }
 
@@ -180,6 +181,7 @@ static bool take_process(struct guest *guest, struct inspection *i)
 	i->identity.pidfd = -1;
 	sampler_destroy(guest->sampler);
 	guest->sampler = sampler_create(env->sys, guest->identity.pid);
+	guest->cpuset = (struct cpuset_watch) { 0 };
 	return true;
 }
 
@@ -358,6 +360,44 @@ static int vcpu_cell(const struct guest *guest, int id)
 	return 0;
 }
 
+void guest_refresh_cpuset(struct guest *guest)
+{
+	if (guest->sampler)
+		sampler_refresh_affinity(guest->sampler);
+}
+
+/* While a guest starts, or a vCPU comes or goes, libvirt makes its cgroups. */
+static bool is_being_made(const struct guest *guest, size_t n_vcpus,
+			  uint64_t now_ns)
+{
+	uint64_t grace_ns = guest->env->config->policy.grace_ns;
+
+	return n_vcpus != guest->n_vcpus ||
+	       (guest->started_ns && now_ns < guest->started_ns + grace_ns);
+}
+
+/* Threads are looked at one by one, some each time: where the nodes that they
+ * may use have changed, all are looked at again before it is believed. */
+static int take_sample(struct guest *guest, const struct topology *topo,
+		       const struct vcpu_sample **ret_samples, size_t *ret_n)
+{
+	const struct sys *sys = guest->env->sys;
+	uint64_t now_ns = sys->ops->now_ns(sys->self);
+	int err = sampler_take(guest->sampler, topo, ret_samples, ret_n);
+
+	if (err == 0 && sampler_mems_allowed(guest->sampler).bits !=
+				guest->cpuset.known.bits) {
+		sampler_refresh_affinity(guest->sampler);
+		err = sampler_take(guest->sampler, topo, ret_samples, ret_n);
+	}
+	if (err < 0)
+		return err;
+	guest->mems_allowed = sampler_mems_allowed(guest->sampler);
+	cpuset_watch_see(&guest->cpuset, guest->mems_allowed,
+			 is_being_made(guest, *ret_n, now_ns), now_ns);
+	return 0;
+}
+
 int guest_sample(struct guest *guest, const struct topology *topo)
 {
 	const struct vcpu_sample *samples;
@@ -366,7 +406,7 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 
 	if (!guest->sampler)
 		return 0;
-	err = sampler_take(guest->sampler, topo, &samples, &n);
+	err = take_sample(guest, topo, &samples, &n);
 	if (err < 0)
 		return err;
 	lend_memory(guest, n);
@@ -382,7 +422,6 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 			xreallocarray(guest->cpus, n, sizeof(*guest->cpus));
 		guest->n_vcpus = n;
 	}
-	guest->mems_allowed = sampler_mems_allowed(guest->sampler);
 	for (size_t i = 0; i < n; i++) {
 		guest->vcpus[i] = (struct snap_vcpu) {
 			.id = samples[i].id,

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/cpuset_watch.h"
 #include "guest/domain.h"
 #include "guest/identity.h"
 #include "guest/inspect.h"
@@ -95,6 +96,7 @@ struct guest {
 	size_t n_vcpus; /* length of the three */
 	struct node_mask mems_allowed; /* from the last sample: nodes that its
 					* cpusets allow */
+	struct cpuset_watch cpuset; /* and whose word that is */
 	struct snap_cell *cells; /* from the last count */
 	size_t n_cells; /* length of cells */
 
@@ -105,6 +107,8 @@ struct guest {
 	struct policy_vcpu *memory_vcpus; /* its storage, owned */
 	struct ledger ledger; /* residue of its last job */
 	uint64_t active_job; /* number of the job at work on it, 0 none */
+	uint64_t mend_ns; /* others came in between of a re-homing: then its
+			   * cpuset is to be looked at again, 0 not */
 	uint64_t stirred_ns; /* the event that may lead to a job, 0 none */
 	struct guest_told told[POLICY_CELLS_MAX]; /* in order of arrival */
 	size_t n_told; /* filled */
@@ -121,8 +125,12 @@ void guest_pursue(struct guest *guest, uint64_t now_ns);
 void guest_take_domain(struct guest *guest, int err,
 		       const struct virt_domain *domain, const struct why *why);
 
-/* Read the vCPUs' places. -ESRCH: its process has ended. */
+/* Read the vCPUs' places, and whether others have changed its cpuset.
+ * -ESRCH: its process has ended. */
 int guest_sample(struct guest *guest, const struct topology *topo);
+
+/* The next sample reads anew what its threads may use. */
+void guest_refresh_cpuset(struct guest *guest);
 
 /* Put the counts of a fresh look in; none: no change. */
 void guest_take_measure(struct guest *guest, const struct inspection *looked);

@@ -318,11 +318,30 @@ int sampler_take(struct sampler *s, const struct topology *topo,
 	return 0;
 }
 
-struct node_mask sampler_mems_allowed(const struct sampler *s)
+/* A thread is never left without any node. */
+static struct node_mask change(struct node_mask mems, struct node_mask add,
+			       struct node_mask remove)
 {
-	struct node_mask mems = s->main_mems;
+	struct node_mask left = { (mems.bits | add.bits) & ~remove.bits };
+
+	return node_mask_is_empty(left) ? mems : left;
+}
+
+struct node_mask sampler_mems_after(const struct sampler *s,
+				    struct node_mask add,
+				    struct node_mask remove)
+{
+	struct node_mask main = change(s->main_mems, add, remove);
+	struct node_mask mems = main;
 
 	for (size_t i = 0; i < s->n; i++)
-		mems.bits &= s->samples[i].mems_allowed.bits;
-	return node_mask_is_empty(mems) ? s->main_mems : mems;
+		mems.bits &=
+			change(s->samples[i].mems_allowed, add, remove).bits;
+	return node_mask_is_empty(mems) ? main : mems;
+}
+
+struct node_mask sampler_mems_allowed(const struct sampler *s)
+{
+	return sampler_mems_after(s, (struct node_mask) { 0 },
+				  (struct node_mask) { 0 });
 }

@@ -68,6 +68,12 @@ int sampler_take(struct sampler *sampler, const struct topology *topo,
  */
 struct node_mask sampler_mems_allowed(const struct sampler *sampler);
 
+/* The same once add is allowed to each thread and remove taken from each that
+ * has other nodes too. */
+struct node_mask sampler_mems_after(const struct sampler *sampler,
+				    struct node_mask add,
+				    struct node_mask remove);
+
 /* The next sample reads all affinities anew. */
 void sampler_refresh_affinity(struct sampler *sampler);
 

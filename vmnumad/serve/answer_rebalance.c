@@ -341,6 +341,9 @@ int answer_rebalance(void *arg, struct control_call *call,
 	if (!guest)
 		return 0;
 	r = xcalloc(1, sizeof(*r));
+	/* what others did to its cpuset before is no news at the end */
+	guest_refresh_cpuset(guest);
+	daemon_sample(daemon, guest);
 	r->order.trigger_ns = daemon->sys.ops->now_ns(daemon->sys.self);
 	if (read_params(params, r, &why) < 0) {
 		free(r);

@@ -83,6 +83,32 @@ guest_is_on limited 3 99 || fail "only $(guest_share limited 3) % of limited"
 [ "$(cpusets limited)" = '3 ' ] || fail "the cpusets of limited are $(cpusets limited)"
 virsh numatune limited --live | grep -q 'nodeset *: 3$' || fail "libvirt says $(virsh numatune limited)"
 
+note 'others come in between of a re-homing: theirs is the last word'
+write_cpusets() {
+	for file in "/sys/fs/cgroup/machine/"*"-$1."*/{emulator,vcpu*}/cpuset.mems; do
+		echo "$2" >"$file"
+	done
+}
+# meddle MEMS: in the midst of a re-homing of limited to node 1, in $job.
+meddle() {
+	job=$(vmnumactl --json rebalance limited --to 1 --rehome --rate 32M --no-wait | json .job)
+	job_wait_midst "$job"
+	[ "$(cpusets limited)" = '1,3 ' ] || fail "the cpusets of limited are $(cpusets limited)"
+	write_cpusets limited "$1"
+	wait_until 60 job_has_ended "$job" || fail 'the job does not end'
+	vmnumactl job "$job" || true
+	[ "$(job_says "$job" .result)" = partial ] || fail "the result is $(job_says "$job" .result)"
+	[ "$(cpusets limited)" = "$1 " ] || fail "the cpusets of limited are $(cpusets limited)"
+}
+meddle 3
+wait_until 30 guest_is_on limited 3 99 || fail "the kernel has left $(guest_share limited 3) % of limited on node 3"
+meddle 1-3
+guest_is_on limited 1 99 || fail "only $(guest_share limited 1) % of limited"
+[ "$(job_says "$job" '.why')" = 'others have changed its cpuset meanwhile, and it stays as they wanted it' ] ||
+	fail "it says $(job_says "$job" '.why')"
+[ "$(vmnumactl --json events | json '[.events[] | select(.kind == "cpuset" and .guest == "limited") | .reason | split(";")[0]] | tostring')" = \
+	'["from nodes 1,3 to nodes 3","from nodes 1,3 to nodes 1-3"]' ] || fail "$(vmnumactl events)"
+
 note 'strict: an order that cpusets cannot follow is refused'
 expect 4 'strict binds' vmnumactl rebalance celled --to 2-3
 expect 4 'in their order' vmnumactl rebalance celled --cell 0=3 --cell 1=2 --rehome

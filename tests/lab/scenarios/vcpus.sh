@@ -5,7 +5,7 @@
 # What happens to a guest's CPUs while vmnumad runs: a vCPU plugged in and out,
 # pins of other threads, which mean nothing for memory, taskset and cpusets
 # rewritten behind libvirt's back. vmnumad follows what cpusets allow, says what
-# they forbid, and never writes to one.
+# they forbid, waits a while when others rewrite one, and never writes to one.
 
 set -eu
 
@@ -87,6 +87,13 @@ may_not_follow() {
 	expect 4 'cpuset' vmnumactl rebalance web --to 0
 }
 
+# event_says KIND TEXT
+event_says() {
+	vmnumactl --json events |
+		jq -e --arg kind "$1" --arg text "$2" \
+			'.events[] | select(.kind == $kind and (.reason | contains($text)))' >/dev/null
+}
+
 start_libvirtd
 guest_define web mem=384 vcpus=4 cells=2 pin=0 probe='probe.busy=20 probe.pages=25000 probe.follow=1'
 sed -i "s|<vcpu>4</vcpu>|<vcpu current='3'>4</vcpu>|" "$LAB_OUT/web.xml"
@@ -94,6 +101,7 @@ guests_start web
 start_vmnumad_with <<-END
 	[follow]
 	cooldown_s = 1
+	settle_s = 4
 	ram_per_hour = 1000
 END
 wait_vmnumad_knows web
@@ -128,8 +136,12 @@ note 'cpuset.mems of the vCPUs'
 write_cpuset 'vcpu*' mems 1
 taskset_all 0
 may_not_follow
+event_says cpuset 'from nodes 0-1 to nodes 1;' || fail 'no event tells who has changed the cpuset'
 write_cpuset 'vcpu*' mems 0-1
 must_follow 0
+event_says cpuset 'from nodes 1 to nodes 0-1;' || fail 'no event tells who has changed it back'
+event_says deferred 'others have changed its cpuset a moment ago' ||
+	fail "it followed at once: $(vmnumactl events)"
 
 note 'cpuset.cpus of the vCPUs'
 write_cpuset 'vcpu*' cpus "$(node_cpus 1)"
