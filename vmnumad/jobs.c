@@ -139,7 +139,8 @@ const char *job_entry_why_supersede(const struct job_entry *entry,
 bool job_entry_has_counted(const struct job_entry *entry)
 {
 	return entry->receipt.result != JOB_CANCELLED &&
-	       entry->receipt.residue_bytes[RESIDUE_UNTRIED] == 0;
+	       entry->receipt.residue_bytes[RESIDUE_UNTRIED] == 0 &&
+	       entry->receipt.residue_bytes[RESIDUE_UNSEEN] == 0;
 }
 
 uint64_t jobs_next_id(const struct jobs *jobs)

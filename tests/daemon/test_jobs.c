@@ -130,6 +130,9 @@ START_TEST(counts_of_a_job_that_ended_in_the_midst_are_not_believed)
 	entry.receipt.residue_bytes[RESIDUE_UNTRIED] = MIB;
 	ck_assert(!job_entry_has_counted(&entry));
 	entry.receipt.residue_bytes[RESIDUE_UNTRIED] = 0;
+	entry.receipt.residue_bytes[RESIDUE_UNSEEN] = MIB;
+	ck_assert(!job_entry_has_counted(&entry));
+	entry.receipt.residue_bytes[RESIDUE_UNSEEN] = 0;
 	entry.receipt.result = JOB_CANCELLED;
 	ck_assert(!job_entry_has_counted(&entry));
 }

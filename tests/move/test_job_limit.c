@@ -174,6 +174,50 @@ START_TEST(only_pages_of_the_wanted_size_go)
 }
 END_TEST
 
+/* Most of the guest was not looked at: that is not left behind, and what was
+ * wanted and has not gone is. */
+START_TEST(cancelled_in_its_first_pass_it_leaves_what_is_missing_of_the_plan)
+{
+	struct scene *s = limited_scene(kernels[_i], PAGE_2M_BYTES, 60 * MIB);
+	const uint64_t *residue = s->receipt.residue_bytes;
+
+	scene_job(s);
+	while (s->receipt.moved_bytes == 0)
+		scene_step(s, 0);
+	ck_assert_uint_eq(residue[RESIDUE_UNSEEN],
+			  256 * MIB - WINDOW_BYTES_FIRST);
+	job_cancel(s->job, "enough");
+	ck_assert_int_eq(scene_step(s, 0), JOB_ENDED);
+	ck_assert_int_eq(s->receipt.result, JOB_CANCELLED);
+	ck_assert_uint_gt(s->receipt.moved_bytes, 0);
+	ck_assert_uint_eq(receipt_left_bytes(&s->receipt),
+			  60 * MIB - s->receipt.moved_bytes);
+	scene_check_residue(
+		s, RESIDUE_UNTRIED, WINDOW_BYTES_FIRST - s->receipt.moved_bytes,
+		RESIDUE_UNSEEN, 256 * MIB - WINDOW_BYTES_FIRST, RESIDUE_COUNT);
+	scene_destroy(s);
+}
+END_TEST
+
+/* The same when the guest ends: what it had there nobody knows. */
+START_TEST(guest_that_ends_in_the_first_pass_has_no_more_left_than_was_wanted)
+{
+	struct scene *s = limited_scene(kernels[_i], PAGE_2M_BYTES, 60 * MIB);
+
+	scene_job(s);
+	while (s->receipt.moved_bytes == 0)
+		scene_step(s, 0);
+	scene_kill(s);
+	ck_assert_int_eq(scene_step(s, 0), JOB_ENDED);
+	ck_assert_int_eq(s->receipt.result, JOB_FAILED);
+	ck_assert_uint_eq(receipt_left_bytes(&s->receipt),
+			  60 * MIB - s->receipt.moved_bytes);
+	scene_check_residue(s, RESIDUE_GONE, 60 * MIB - s->receipt.moved_bytes,
+			    RESIDUE_UNSEEN, 196 * MIB, RESIDUE_COUNT);
+	scene_destroy(s);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 	const TTest *const all[] = {
@@ -186,6 +230,8 @@ static void add_tests(TCase *tests)
 		full_target_leaves_no_more_than_was_wanted,
 		file_beside_enough_other_memory_is_not_left_behind,
 		only_pages_of_the_wanted_size_go,
+		cancelled_in_its_first_pass_it_leaves_what_is_missing_of_the_plan,
+		guest_that_ends_in_the_first_pass_has_no_more_left_than_was_wanted,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

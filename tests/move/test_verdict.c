@@ -104,15 +104,25 @@ START_TEST(every_class_result_and_phase_has_a_word)
 }
 END_TEST
 
+/* Of what was not seen, what is missing of the plan at most. */
 START_TEST(what_is_left_is_all_residue_but_absent)
 {
-	struct receipt receipt = { 0 };
+	struct receipt receipt = { .moved_bytes = 5000 };
+	uint64_t seen_bytes = 0;
 
-	for (int i = 0; i < RESIDUE_COUNT; i++)
+	for (int i = 0; i < RESIDUE_COUNT; i++) {
 		receipt.residue_bytes[i] = 1ull << i;
+		if (i != RESIDUE_ABSENT && i != RESIDUE_UNSEEN)
+			seen_bytes += 1ull << i;
+	}
+	ck_assert_uint_eq(receipt_left_bytes(&receipt), seen_bytes);
+	receipt.planned_bytes = 5000 + seen_bytes;
+	ck_assert_uint_eq(receipt_left_bytes(&receipt), seen_bytes);
+	receipt.planned_bytes += 3;
+	ck_assert_uint_eq(receipt_left_bytes(&receipt), seen_bytes + 3);
+	receipt.planned_bytes += GIB;
 	ck_assert_uint_eq(receipt_left_bytes(&receipt),
-			  (1ull << RESIDUE_COUNT) - 1 -
-				  (1ull << RESIDUE_ABSENT));
+			  seen_bytes + (1ull << RESIDUE_UNSEEN));
 }
 END_TEST
 

@@ -43,6 +43,7 @@ static const struct {
 	{ "unmovable", "confidential, device or file memory: stays" },
 	{ "gone", "the guest ended" },
 	{ "untried", "the job ended before its turn" },
+	{ "unseen", "the job ended before it had looked there" },
 };
 
 static const char *residue_meaning(const char *class)

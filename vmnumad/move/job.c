@@ -79,7 +79,7 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	job->receipt.kvm_pages_2m_after = KVM_STAT_UNKNOWN;
 	job->receipt.planned_bytes = spec->planned_bytes;
 	job->receipt.scope_bytes = job_scope_bytes(job);
-	job->receipt.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
+	job->receipt.residue_bytes[RESIDUE_UNSEEN] = job->receipt.scope_bytes;
 	job->published = job->receipt;
 	job_begin_pass(job);
 	return job;
@@ -189,15 +189,6 @@ static bool is_lost(struct job *job)
 	return job->is_gone;
 }
 
-/* What waits or was not looked at yet goes to one class. */
-static void class_untried(struct job *job, enum residue residue)
-{
-	uint64_t *bytes = job->receipt.residue_bytes;
-
-	bytes[residue] += bytes[RESIDUE_UNTRIED];
-	bytes[RESIDUE_UNTRIED] = 0;
-}
-
 static enum job_turn end(struct job *job, enum job_result result,
 			 uint64_t now_ns)
 {
@@ -237,7 +228,7 @@ static enum job_turn end_gone(struct job *job, uint64_t now_ns,
 	if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
 		return JOB_WAIT;
 	close_books(job);
-	class_untried(job, RESIDUE_GONE);
+	job_write_off(job, RESIDUE_GONE);
 	why_set(&job->receipt.why, "the guest has ended");
 	return end(job, JOB_FAILED, now_ns);
 }
@@ -294,7 +285,7 @@ static enum job_turn end_error(struct job *job, int err, uint64_t now_ns,
 	if (must_wait_for_lanes(job, now_ns, ret_wake_ns))
 		return JOB_WAIT;
 	close_books(job);
-	class_untried(job, RESIDUE_DENIED);
+	job_write_off(job, RESIDUE_DENIED);
 	why_set(&job->receipt.why,
 		"the kernel does not say where the guest's "
 		"memory lies: %s",

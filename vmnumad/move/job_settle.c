@@ -59,7 +59,7 @@ void job_begin_pass(struct job *job)
 	job_forget_splits(job);
 	refill_routes(job);
 	job->tally = (struct tally) { 0 };
-	job->tally.residue_bytes[RESIDUE_UNTRIED] = job->receipt.scope_bytes;
+	job->tally.residue_bytes[RESIDUE_UNSEEN] = job->receipt.scope_bytes;
 	for (size_t i = 0; i < job->n_cells; i++)
 		memset(job->cells[i].after_bytes, 0,
 		       sizeof(job->cells[i].after_bytes));

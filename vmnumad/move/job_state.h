@@ -94,8 +94,7 @@ struct target {
 /* Counts of one pass: every byte of the scope is in exactly one of them. */
 struct tally {
 	uint64_t right_bytes; /* on wanted nodes */
-	uint64_t residue_bytes[RESIDUE_COUNT]; /* RESIDUE_UNTRIED: not yet
-						* looked at or waiting */
+	uint64_t residue_bytes[RESIDUE_COUNT]; /* RESIDUE_UNTRIED: waiting */
 };
 
 struct job {
@@ -184,6 +183,10 @@ enum take {
 int job_take(struct job *job, struct call *call, uint64_t now_ns,
 	     enum take *ret_take, uint64_t *ret_wake_ns);
 
+/* What is left of the plan goes to one class of the receipt: what waits, and so
+ * much of what was not seen as the routes still lack. */
+void job_write_off(struct job *job, enum residue residue);
+
 /* job_settle.c ----------------------------------------------------------- */
 
 /* The target of a folio, as far as pages of its kind go. */
@@ -229,7 +232,7 @@ void job_book_route(struct job *job, int cell, int from, int to, uint64_t bytes,
 /* Bytes of its cells in its map. */
 uint64_t job_scope_bytes(const struct job *job);
 
-/* Begin a pass: everything is untried. */
+/* Begin a pass: nothing has been seen. */
 void job_begin_pass(struct job *job);
 
 /* job_judge.c ------------------------------------------------------------- */

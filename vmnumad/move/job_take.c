@@ -127,6 +127,34 @@ static bool has_limit(const struct job *job, int cell)
 	return has_route;
 }
 
+/* That all routes together still lack; UINT64_MAX: one of them is for all. */
+static uint64_t lacking_bytes(const struct job *job)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < job->n_routes; i++) {
+		const struct route *route = &job->routes[i];
+
+		if (route->plan.bytes == UINT64_MAX)
+			return UINT64_MAX;
+		sum += route->plan.bytes -
+		       u64_min(route->plan.bytes, route->moved_bytes);
+	}
+	return sum;
+}
+
+void job_write_off(struct job *job, enum residue residue)
+{
+	uint64_t *bytes = job->receipt.residue_bytes;
+	uint64_t lacking = lacking_bytes(job), unseen;
+
+	unseen = lacking - u64_min(lacking, bytes[RESIDUE_UNTRIED]);
+	unseen = u64_min(unseen, bytes[RESIDUE_UNSEEN]);
+	bytes[residue] += bytes[RESIDUE_UNTRIED] + unseen;
+	bytes[RESIDUE_UNTRIED] = 0;
+	bytes[RESIDUE_UNSEEN] -= unseen;
+}
+
 /* Book what a window showed and mark what has to move. */
 static void book_window(struct job *job)
 {
@@ -134,7 +162,9 @@ static void book_window(struct job *job)
 	struct cell_count *cell = job_find_cell(job, window->region->cell);
 	struct tally *tally = &job->tally;
 
-	tally->residue_bytes[RESIDUE_UNTRIED] -= window->absent_bytes;
+	tally->residue_bytes[RESIDUE_UNSEEN] -= window->size_bytes;
+	tally->residue_bytes[RESIDUE_UNTRIED] +=
+		window->size_bytes - window->absent_bytes;
 	tally->residue_bytes[RESIDUE_ABSENT] += window->absent_bytes;
 	if (window->region->backing == BACKING_FILE) {
 		tally->residue_bytes[RESIDUE_UNTRIED] -= window->size_bytes;

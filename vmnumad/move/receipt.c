@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "addr.h"
+
 const char *residue_text(enum residue residue)
 {
 	static const char *const texts[] = {
@@ -12,6 +14,7 @@ const char *residue_text(enum residue residue)
 		[RESIDUE_NOMEM] = "nomem",   [RESIDUE_CPUSET] = "cpuset",
 		[RESIDUE_DENIED] = "denied", [RESIDUE_UNMOVABLE] = "unmovable",
 		[RESIDUE_GONE] = "gone",     [RESIDUE_UNTRIED] = "untried",
+		[RESIDUE_UNSEEN] = "unseen",
 	};
 	static_assert(sizeof(texts) / sizeof(*texts) == RESIDUE_COUNT,
 		      "a word for each class");
@@ -48,10 +51,14 @@ const char *job_phase_text(enum job_phase phase)
 
 uint64_t receipt_left_bytes(const struct receipt *receipt)
 {
-	uint64_t left_bytes = 0;
+	uint64_t left_bytes = 0, known_bytes, lacking_bytes = 0;
 
 	for (int i = 0; i < RESIDUE_COUNT; i++)
-		if (i != RESIDUE_ABSENT)
+		if (i != RESIDUE_ABSENT && i != RESIDUE_UNSEEN)
 			left_bytes += receipt->residue_bytes[i];
-	return left_bytes;
+	known_bytes = receipt->moved_bytes + left_bytes;
+	if (receipt->planned_bytes > known_bytes)
+		lacking_bytes = receipt->planned_bytes - known_bytes;
+	return left_bytes +
+	       u64_min(receipt->residue_bytes[RESIDUE_UNSEEN], lacking_bytes);
 }

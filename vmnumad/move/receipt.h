@@ -26,7 +26,9 @@ enum residue {
 	RESIDUE_UNMOVABLE, /* confidential, device or file memory; a huge page of
 			    * which another cell has more */
 	RESIDUE_GONE, /* the guest ended */
-	RESIDUE_UNTRIED, /* the job was cancelled before its turn */
+	RESIDUE_UNTRIED, /* the job ended before its turn */
+	RESIDUE_UNSEEN, /* the job ended before it had looked there: on which
+			 * node it lies, if anywhere, is not known */
 	RESIDUE_COUNT
 };
 
@@ -109,7 +111,8 @@ const char *residue_text(enum residue residue);
 const char *job_result_text(enum job_result result);
 const char *job_phase_text(enum job_phase phase);
 
-/* Bytes that were planned and did not arrive: all residue but absent. */
+/* Bytes that were planned and did not arrive: all residue but absent; of what
+ * was not seen no more than the plan still lacks. */
 uint64_t receipt_left_bytes(const struct receipt *receipt);
 
 #endif

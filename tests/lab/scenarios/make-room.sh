@@ -116,6 +116,16 @@ note 'until that is taken back'
 vmnumactl follow near default
 wait_until 60 near_is_back || fail "near did not go home: $(vmnumactl explain near)"
 
+note 'cancelled, it has left no more than was asked for'
+free=$(make_room .bytes_free_before 1 --dry-run)
+job=$(make_room '.jobs[0].job' $((free + 40 * mib)) --no-wait)
+vmnumactl cancel "$job" || true # it may be done already
+wait_until 30 job_has_ended "$job" || fail 'the job does not end'
+note "$(job_says "$job" '{result, bytes_planned, bytes_moved, bytes_left} | tostring')"
+job_must_add_up "$job"
+[ "$(job_says "$job" '.bytes_left < .bytes_planned - .bytes_moved + 2097152')" = true ] ||
+	fail "it has left $(job_says "$job" '.residue | tostring')"
+
 note 'room in the pool'
 [ "$(pool_free 0) $(pool_free 1)" = '12 64' ] || fail "the pools have $(pool_free 0) and $(pool_free 1) free pages"
 expect 4 'not with pages of 1048576 KiB' vmnumactl make-room 0 1G --hugepages 1G

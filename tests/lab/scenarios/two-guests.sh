@@ -39,6 +39,7 @@ note 'cancel the other'
 expect 0 '"cancelled"' vmnumactl --json cancel "$east"
 [ "$(job_says "$east" .why)" = 'an administrator cancelled it' ] || fail 'it does not say why'
 job_must_add_up "$east"
+[ "$(job_says "$east" '.bytes_left <= .bytes_planned')" = true ] || fail 'more is left than was planned'
 expect 1 'has ended (cancelled)' vmnumactl cancel "$east"
 expect 1 'has ended (cancelled)' vmnumactl pause "$east"
 expect 1 'cancelled' vmnumactl job "$east"
