@@ -83,6 +83,7 @@ struct price {
 	double seconds; /* expected time of the job */
 	double stall_ms; /* expected longest stall a vCPU feels */
 	double payback_s; /* until the gain has repaid it; < 0 unknown */
+	bool is_measured; /* the first two are by earlier jobs of the guest */
 };
 
 /* Arrays lent by the caller; policy/ fills them up to their caps and says in

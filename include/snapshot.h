@@ -75,6 +75,18 @@ struct snap_cell {
 	bool is_spread; /* numatune interleave spreads it on purpose */
 };
 
+/* What moving a guest's memory was like of late, by its own jobs at the usual
+ * pace. Zeroed: nothing is known. */
+struct snap_cost {
+	uint64_t rate_bytes_per_s; /* from begin to end of a job; 0 unknown */
+	uint64_t stall_ns; /* longest wait for a page in flight; 0 unknown */
+	unsigned int copying; /* thousandths of a job in moving calls, those of
+			       * several movers added up; 0 unknown */
+	bool has_lost; /* lost is known */
+	unsigned int lost; /* thousandths of its work that the guest lost while
+			    * a job went on */
+};
+
 struct policy_guest;
 
 /* One guest. */
@@ -92,6 +104,7 @@ struct snap_guest {
 	size_t n_vcpus; /* length of vcpus */
 	const struct snap_cell *cells; /* borrowed, sorted by id */
 	size_t n_cells; /* length of cells */
+	struct snap_cost cost; /* of moving it */
 	struct policy_guest *memory; /* policy's own memory of this guest, lent
 				      * by the daemon from tick to tick */
 };
@@ -102,7 +115,8 @@ struct snapshot {
 	struct snap_node nodes[NODES_MAX]; /* by node number */
 	const struct snap_guest *guests; /* borrowed, in a stable order */
 	size_t n_guests; /* length of guests */
-	uint64_t rate_bytes_per_s; /* measured speed of moving, 0 unknown */
+	uint64_t rate_bytes_per_s; /* measured speed of moving any guest, 0
+				    * unknown */
 };
 
 #endif

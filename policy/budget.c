@@ -9,8 +9,9 @@
 #include "addr.h"
 #include "policy/affinity.h"
 
-/* While memory moves, a guest loses about a third of its work (copying takes
- * bandwidth and each page stops whoever touches it), and one CPU copies. */
+/* Until it is measured: while memory moves, a guest loses about a third of its
+ * work (copying takes bandwidth and each page stops whoever touches it), and one
+ * CPU copies. */
 #define LOSS_WHILE_MOVING 0.3
 #define CPUS_COPYING      1.0
 
@@ -18,8 +19,9 @@
  * away: published NUMA measurements range from a tenth to a half. */
 #define LOSS_WHEN_FAR 0.25
 
-/* A vCPU that touches a page on its way waits for the copy of that page: one
- * thread copies about 8 GB/s, entering the kernel and flushing adds the rest. */
+/* Likewise: a vCPU that touches a page on its way waits for the copy of that
+ * page: one thread copies about 8 GB/s, entering the kernel and flushing adds the
+ * rest. */
 #define STALL_BASE_MS      0.3
 #define COPY_BYTES_PER_MS  8e6
 #define PAGE_BYTES_ASSUMED (2 * MIB)
@@ -122,15 +124,47 @@ void budget_cool(const struct policy_config *cfg, struct policy_cell *pc,
 	pc->last_end_ns = end_ns;
 }
 
+/* Bytes per second: the guest's own, else any guest's, else a guess. */
+static double rate_of(const struct policy_config *cfg, const struct snapshot *s,
+		      const struct snap_guest *guest)
+{
+	uint64_t rate = guest->cost.rate_bytes_per_s;
+
+	if (rate == 0)
+		rate = s->rate_bytes_per_s;
+	if (rate == 0)
+		rate = cfg->rate_bytes_per_s;
+	return (double)u64_max(rate, PAGE_4K_BYTES);
+}
+
+static double stall_ms_of(const struct snap_guest *guest)
+{
+	uint64_t page =
+		guest->page_bytes ? guest->page_bytes : PAGE_BYTES_ASSUMED;
+
+	if (guest->cost.stall_ns)
+		return (double)guest->cost.stall_ns / 1e6;
+	return STALL_BASE_MS + (double)page / COPY_BYTES_PER_MS;
+}
+
+/* CPUs' worth of work that a second of moving costs. */
+static double cost_of(const struct snap_guest *guest, double busy)
+{
+	const struct snap_cost *cost = &guest->cost;
+	double copying = CPUS_COPYING, lost = LOSS_WHILE_MOVING;
+
+	if (cost->copying)
+		copying = (double)cost->copying / WEIGHT_WHOLE;
+	if (cost->has_lost)
+		lost = (double)cost->lost / WEIGHT_WHOLE;
+	return copying + lost * busy;
+}
+
 void budget_price(const struct policy_config *cfg, const struct snapshot *s,
 		  const struct snap_guest *guest, struct deal deal,
 		  struct price *ret_price)
 {
 	double busy = (double)affinity_activity(cfg, guest->memory) / 1000;
-	uint64_t rate = s->rate_bytes_per_s ? s->rate_bytes_per_s
-					    : cfg->rate_bytes_per_s;
-	uint64_t page =
-		guest->page_bytes ? guest->page_bytes : PAGE_BYTES_ASSUMED;
 	double resident = 0, cost, gain;
 
 	*ret_price = (struct price) { 0 };
@@ -139,10 +173,11 @@ void budget_price(const struct policy_config *cfg, const struct snapshot *s,
 	for (size_t c = 0; c < guest->n_cells; c++)
 		for (int n = 0; n < NODES_MAX; n++)
 			resident += (double)guest->cells[c].node_bytes[n];
-	ret_price->seconds =
-		(double)deal.bytes / (double)u64_max(rate, PAGE_4K_BYTES);
-	ret_price->stall_ms = STALL_BASE_MS + (double)page / COPY_BYTES_PER_MS;
-	cost = ret_price->seconds * (CPUS_COPYING + LOSS_WHILE_MOVING * busy);
+	ret_price->seconds = (double)deal.bytes / rate_of(cfg, s, guest);
+	ret_price->stall_ms = stall_ms_of(guest);
+	ret_price->is_measured =
+		guest->cost.rate_bytes_per_s && guest->cost.stall_ns;
+	cost = ret_price->seconds * cost_of(guest, busy);
 	gain = resident > 0 ? busy * LOSS_WHEN_FAR * (double)deal.far_bytes /
 				      resident
 			    : 0;

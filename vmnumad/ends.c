@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "daemon.h"
+#include "learn.h"
 #include "log.h"
 #include "loop.h"
 #include "rehome.h"
@@ -64,20 +65,6 @@ static void log_pools(const struct job_entry *entry)
 			report->why.text,
 			(unsigned long long)pool->before_pages, pool->node);
 	}
-}
-
-/* What moving cost teaches what it will cost. */
-static void learn_rate(struct daemon *daemon, const struct receipt *r)
-{
-	double seconds = (double)(r->ended_ns - r->started_ns) / 1e9;
-	double rate;
-
-	if (r->moved_bytes < 64 * MIB || seconds <= 0)
-		return;
-	rate = (double)r->moved_bytes / seconds;
-	if (daemon->rate_bytes_per_s)
-		rate = 0.7 * (double)daemon->rate_bytes_per_s + 0.3 * rate;
-	daemon->rate_bytes_per_s = (uint64_t)rate;
 }
 
 static void teach_guest(struct daemon *daemon, struct guest *guest,
@@ -164,7 +151,8 @@ void daemon_on_job_ended(void *arg, struct job *job)
 	job_entry_end(entry);
 	log_end(entry);
 	log_pools(entry);
-	learn_rate(daemon, &entry->receipt);
+	learn_cost(entry, guest ? &guest->cost : NULL,
+		   &daemon->rate_bytes_per_s);
 	if (rehome_is_due(entry)) {
 		narrow(daemon, entry);
 		return;

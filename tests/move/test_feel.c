@@ -101,6 +101,61 @@ START_TEST(kicks_are_no_crowd)
 }
 END_TEST
 
+/* The time that the vCPU has run until then. */
+static void ran(struct fake_sys *fake, unsigned int ms)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%u 1000000 7\n", ms * 1000000);
+	fake_file(fake, "/proc/42/task/43/schedstat", text);
+}
+
+/* A vCPU that works for 64 of 80 ms, but in calls for 10 of 20: of 480 ms that it
+ * would have worked in 600, it loses 5 times 6; the first call is not judged. */
+START_TEST(work_that_is_lost_in_calls_is_told_of_the_whole_time)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+	unsigned int ms = 0, lost = 0;
+	uint64_t at_ns = NS_PER_S;
+
+	ran(fake, ms);
+	feel_init(&feel, &sys, 42);
+	ck_assert(!feel_lost(&feel, NS_PER_S, &lost));
+	for (int i = 0; i < 6; i++) {
+		feel_begin_call(&feel, at_ns);
+		ran(fake, ms += 10);
+		feel_end_call(&feel, at_ns + 20 * NS_PER_MS);
+		ran(fake, ms += 64);
+		at_ns += 100 * NS_PER_MS;
+	}
+	ck_assert(feel_lost(&feel, 600 * NS_PER_MS, &lost));
+	ck_assert_uint_ge(lost, 61); /* 30 of 480 are 62 thousandths */
+	ck_assert_uint_le(lost, 63);
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+START_TEST(who_does_nothing_has_nothing_to_lose)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+	unsigned int lost = 0;
+
+	feel_init(&feel, &sys, 42);
+	for (uint64_t i = 1; i < 10; i++) {
+		feel_begin_call(&feel, i * NS_PER_S);
+		feel_end_call(&feel, i * NS_PER_S + 20 * NS_PER_MS);
+	}
+	ck_assert(!feel_lost(&feel, 10 * NS_PER_S, &lost));
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
 START_TEST(kicks_between_calls_are_the_calm)
 {
 	struct feel feel;
@@ -211,6 +266,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(tests, kicks_are_felt_besides_waiting, 0,
 			    (int)(sizeof(calls) / sizeof(*calls)));
 	tcase_add_test(tests, kicks_are_no_crowd);
+	tcase_add_test(tests,
+		       work_that_is_lost_in_calls_is_told_of_the_whole_time);
+	tcase_add_test(tests, who_does_nothing_has_nothing_to_lose);
 	tcase_add_test(tests, kicks_between_calls_are_the_calm);
 	tcase_add_test(tests, kicks_are_one_read_a_reading);
 	tcase_add_test(tests, guest_without_vcpu_names_feels_kicks);

@@ -228,6 +228,10 @@ START_TEST(gentle_job_rests_between_calls)
 			  s->receipt.ended_ns - s->receipt.started_ns);
 	ck_assert_uint_le(s->receipt.longest_call_ns, 15 * NS_PER_MS);
 	ck_assert_uint_gt(s->receipt.longest_call_ns, 2 * NS_PER_MS);
+	/* of eight huge pages in a call at least, a vCPU waits for one */
+	ck_assert_uint_gt(s->receipt.longest_stall_ns, 0);
+	ck_assert_uint_le(s->receipt.longest_stall_ns,
+			  s->receipt.longest_call_ns / 8);
 	scene_destroy(s);
 }
 END_TEST

@@ -302,6 +302,59 @@ START_TEST(big_pages_stall_longer_and_no_moves_cost_nothing)
 }
 END_TEST
 
+START_TEST(the_price_is_what_earlier_jobs_of_the_guest_have_cost)
+{
+	static const struct {
+		struct snap_cost cost;
+		double seconds;
+		double stall_ms;
+		double payback_s;
+		bool is_measured;
+	} table[] = {
+		/* cost 4 s * (1 + 0.3 * 2), gain 2 * 0.25 */
+		{ { 0 }, 4, 0.562, 12.8, false },
+		/* slower, and longer stalls */
+		{ { .rate_bytes_per_s = 100000000,
+		    .stall_ns = 7500000,
+		    .copying = 1000 },
+		  20,
+		  7.5,
+		  64,
+		  true },
+		/* a tenth of the time in calls: 4 s * (0.1 + 0.3 * 2) */
+		{ { .rate_bytes_per_s = 500000000,
+		    .stall_ns = 1,
+		    .copying = 100 },
+		  4,
+		  0,
+		  5.6,
+		  true },
+		/* the guest lost nothing, or all */
+		{ { .has_lost = true, .lost = 0 }, 4, 0.562, 8, false },
+		{ { .has_lost = true, .lost = 1000 }, 4, 0.562, 24, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct world *w = world_create(2, 64 * GIB, 1, 1, 2);
+		struct price price;
+
+		world_put(w, 0, 0, 0, 2000000000);
+		w->views[0].cost = table[i].cost;
+		world_ticks(w, 1200, SEC / 20);
+		world_pin_all(w, 0, node_mask_of(1));
+		world_decide(w);
+		policy_price(&w->cfg, &w->s, &w->plan, 0, &price);
+		ck_assert_double_eq_tol(price.seconds, table[i].seconds, 0.05);
+		ck_assert_double_eq_tol(price.stall_ms, table[i].stall_ms,
+					1e-3);
+		ck_assert_double_eq_tol(price.payback_s, table[i].payback_s,
+					table[i].payback_s / 50 + 0.3);
+		ck_assert(price.is_measured == table[i].is_measured);
+		world_destroy(w);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -316,6 +369,7 @@ int main(void)
 		what_an_administrator_asked_for_is_not_charged,
 		the_price_follows_size_rate_activity_and_distance,
 		big_pages_stall_longer_and_no_moves_cost_nothing,
+		the_price_is_what_earlier_jobs_of_the_guest_have_cost,
 	};
 
 	return suite_run("budget", tests, ARRAY_LEN(tests));

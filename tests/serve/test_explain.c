@@ -141,14 +141,14 @@ static void explains(const char *ask, const char *answer)
 	"\"confidence\":1,\"by_affinity\":true,\"reason\":" reason             \
 	",\"text\":\"" text "\",\"wrong_bytes\":" wrong                        \
 	",\"resident_bytes\":" resident ",\"again_seconds\":null}"
-#define ANSWER(mode, gates, reason, text, advice)                                        \
-	"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"guest\":\"" UUID "\","              \
-	"\"uuid\":\"" UUID "\",\"mode\":\"" mode "\",\"problem\":\"\","                  \
-	"\"gates\":[" gates                                                              \
-	"],\"cells\":[" CELL("0", reason, text, "1073741824", "1073741824") "," CELL(    \
-		"1", "4", "Its memory is where its vCPUs are.", "0",                     \
-		"536870912") "],\"price\":{\"expected_seconds\":2.14748,"                \
-			     "\"expected_stall_ms\":0.562144,\"payback_seconds\":null}," \
+#define ANSWER(mode, gates, reason, text, advice)                                            \
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"guest\":\"" UUID "\","                  \
+	"\"uuid\":\"" UUID "\",\"mode\":\"" mode "\",\"problem\":\"\","                      \
+	"\"gates\":[" gates                                                                  \
+	"],\"cells\":[" CELL("0", reason, text, "1073741824", "1073741824") "," CELL(        \
+		"1", "4", "Its memory is where its vCPUs are.", "0",                         \
+		"536870912") "],\"price\":{\"measured\":false,\"expected_seconds\":2.14748," \
+			     "\"expected_stall_ms\":0.562144,\"payback_seconds\":null},"     \
 			     "\"advice\":[" advice "]}}\n"
 #define PINS                                                                   \
 	"\"virsh vcpupin " UUID " 0 0-3 --live\","                             \

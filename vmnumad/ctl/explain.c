@@ -58,7 +58,10 @@ static void price_print(struct json_object *price)
 
 	if (!price)
 		return;
-	printf("\nMoving it would take about %s, with stalls of up to %s",
+	printf("\n%s would take about %s, with stalls of up to %s",
+	       field_bool(price, "measured")
+		       ? "As its last moves were, moving it"
+		       : "Moving it",
 	       text_duration(field_double(price, "expected_seconds", -1)).s,
 	       text_duration(field_double(price, "expected_stall_ms", -1e4) /
 			     1e3)

@@ -105,6 +105,7 @@ struct guest {
 	enum guest_mode mode_said; /* then this */
 	struct policy_guest memory; /* policy's own */
 	struct policy_vcpu *memory_vcpus; /* its storage, owned */
+	struct snap_cost cost; /* of moving its memory, as its jobs found it */
 	struct ledger ledger; /* residue of its last job */
 	uint64_t active_job; /* number of the job at work on it, 0 none */
 	uint64_t mend_ns; /* others came in between of a re-homing: then its

@@ -78,6 +78,7 @@ void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
 		.n_vcpus = guest->n_vcpus,
 		.cells = guest->cells,
 		.n_cells = guest->n_cells,
+		.cost = guest->cost,
 		.memory = &guest->memory,
 	};
 

@@ -20,6 +20,9 @@
  * themselves: a mover on them would only be in the way. */
 #define RAN_MUCH 0.5
 
+/* Who ran for less of the time than that had nothing to lose. */
+#define WORKED_LEAST 0.05
+
 /* What one kick costs each vCPU: to leave the guest, flush its TLB and come
  * back. An order of magnitude for x86 servers (an exit and a re-entry are 1 us
  * or so, the flush and what it evicts as much again), not a measurement. */
@@ -166,21 +169,42 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns)
 	calm->kicked += SMOOTHING * (now.kicked - calm->kicked);
 }
 
+static double clamp(double share)
+{
+	if (share < 0)
+		return 0;
+	return share > 1 ? 1 : share;
+}
+
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
 {
+	double took_ns = (double)(now_ns - feel->at_ns);
 	struct feel_shares now;
-	double waited, lost;
+	double waited, kicked, idled;
 
 	if (is_blind(feel))
 		return 0;
 	now = read_shares(feel, now_ns);
 	waited = now.waited - feel->calm.waited;
-	lost = waited + now.kicked - feel->calm.kicked;
+	kicked = now.kicked - feel->calm.kicked;
+	/* who waits for a page sleeps: that is not waiting for a CPU */
+	idled = feel->calm.ran - now.ran;
+	if (feel->has_calm)
+		feel->lost_ns += took_ns * clamp(clamp(idled) + clamp(kicked));
 	if (feel->has_calm && waited * (double)feel->n > CROWDED)
 		feel->is_crowded = true;
-	if (lost < 0)
-		return 0;
-	return lost > 1 ? 1000 : (unsigned int)(lost * 1000);
+	return (unsigned int)(clamp(waited + kicked) * 1000);
+}
+
+bool feel_lost(const struct feel *feel, uint64_t long_ns,
+	       unsigned int *ret_lost)
+{
+	double work_ns = feel->calm.ran * (double)long_ns;
+
+	if (!feel->has_calm || feel->calm.ran < WORKED_LEAST || work_ns <= 0)
+		return false;
+	*ret_lost = (unsigned int)(clamp(feel->lost_ns / work_ns) * 1000);
+	return true;
 }
 
 /* No vCPU that has run never waited: no delay at all means that the kernel does

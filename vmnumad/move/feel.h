@@ -40,6 +40,8 @@ struct feel {
 	uint64_t kicks; /* at the last reading */
 	struct feel_shares calm; /* between calls, smoothed */
 	bool has_calm; /* there was a pause to learn it from */
+	double lost_ns; /* mean time that a vCPU could not work in calls, while
+			 * it would have between them; of all calls so far */
 	bool is_crowded; /* a vCPU was seen to wait for a CPU that we took */
 };
 
@@ -52,6 +54,11 @@ void feel_begin_call(struct feel *feel, uint64_t now_ns);
 /* The last has ended: thousandths of the time that a vCPU lost in it, beyond what
  * it loses between calls. At most 1000. */
 unsigned int feel_end_call(struct feel *feel, uint64_t now_ns);
+
+/* Of the time since then, the thousandths of its work that the guest has lost by
+ * the calls so far; false: it did next to nothing, or it is not known. */
+bool feel_lost(const struct feel *feel, uint64_t long_ns,
+	       unsigned int *ret_lost);
 
 /*
  * After feel_begin_call: where the thread that makes a call to a node is to run.

@@ -199,6 +199,8 @@ static enum job_turn end(struct job *job, enum job_result result,
 	receipt->ended_ns = now_ns;
 	if (receipt->started_ns == 0) /* it took no time */
 		receipt->started_ns = now_ns;
+	receipt->has_lost = feel_lost(&job->feel, now_ns - receipt->started_ns,
+				      &receipt->lost);
 	if (job->has_scan)
 		scan_finish(&job->scan);
 	job->has_scan = false;

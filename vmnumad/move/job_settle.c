@@ -306,6 +306,16 @@ static void book_answer(struct job *job, const struct call *call, size_t i,
 	book_folio(job, call, folio, verdict, now_ns);
 }
 
+/* The kernel takes pages out of the guest, copies them and puts them in again a
+ * batch at a time: a huge page, or up to 512 small ones (Linux 6.3,
+ * NR_MAX_BATCHED_MIGRATION; before that one by one). */
+static uint64_t stall_ns(const struct call *call)
+{
+	uint64_t batch_bytes = u64_max(call->region->page_bytes, PAGE_2M_BYTES);
+
+	return call->took_ns / u64_max(call->bytes / batch_bytes, 1);
+}
+
 static void note_call(struct job *job, const struct call *call)
 {
 	bool huge = folio_span_bytes(call->region, &call->folios[0]) >
@@ -321,6 +331,8 @@ static void note_call(struct job *job, const struct call *call)
 	job->receipt.call_ns += call->took_ns;
 	job->receipt.longest_call_ns =
 		u64_max(job->receipt.longest_call_ns, call->took_ns);
+	job->receipt.longest_stall_ns =
+		u64_max(job->receipt.longest_stall_ns, stall_ns(call));
 }
 
 void job_settle(struct job *job, const struct call *call, uint64_t now_ns)

@@ -100,6 +100,12 @@ struct receipt {
 	uint64_t thp_repaired; /* of the guest's among them, made whole again */
 	uint64_t longest_call_ns; /* longest moving call */
 	uint64_t call_ns; /* time in moving calls, all together */
+	uint64_t longest_stall_ns; /* longest share of a call that one page of
+				    * 2 MiB or larger had, or as many small
+				    * ones: so long a vCPU may have waited */
+	bool has_lost; /* lost is known */
+	unsigned int lost; /* thousandths of the guest's work in this time that
+			    * the calls have cost it */
 	uint64_t kvm_pages_2m_before; /* 2 MiB mappings of the guest in KVM as
 				       * the job began; UINT64_MAX: unknown */
 	uint64_t kvm_pages_2m_after; /* as it ended; UINT64_MAX: unknown */

@@ -75,6 +75,7 @@ static void add_price(struct json_object *to, const struct price *price)
 		return;
 	}
 	object = json_add_object(to, "price");
+	json_add_bool(object, "measured", price->is_measured);
 	json_add_double(object, "expected_seconds", price->seconds);
 	json_add_double(object, "expected_stall_ms", price->stall_ms);
 	if (price->payback_s >= 0)

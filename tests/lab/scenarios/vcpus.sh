@@ -136,6 +136,8 @@ note 'cpuset.mems of the vCPUs'
 write_cpuset 'vcpu*' mems 1
 taskset_all 0
 may_not_follow
+explain_says 'As its last moves were, moving it would take' ||
+	fail "the price is a guess: $(vmnumactl explain web)"
 event_says cpuset 'from nodes 0-1 to nodes 1;' || fail 'no event tells who has changed the cpuset'
 write_cpuset 'vcpu*' mems 0-1
 must_follow 0
