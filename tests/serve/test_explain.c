@@ -2,9 +2,10 @@
 /*
  * The verb "explain" over a real socket, for a guest on paper: what it says of
  * each cell, what is in the way, and the pinning that would help where memory
- * cannot follow.
+ * cannot follow. And "follow", which ends an administrator's hold.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,8 +38,15 @@ static int run_explain(void *arg, struct control_call *call,
 	return answer_explain(scene.daemon, call, params);
 }
 
+static int run_follow(void *arg, struct control_call *call,
+		      struct json_object *params)
+{
+	return answer_follow(scene.daemon, call, params);
+}
+
 static const struct control_verb verbs[] = {
 	{ "explain", CONTROL_READ, run_explain },
+	{ "follow", CONTROL_CHANGE, run_follow },
 	{ NULL, 0, NULL },
 };
 
@@ -186,6 +194,43 @@ START_TEST(memory_that_may_not_move_now_is_explained_without_advice)
 }
 END_TEST
 
+#define HELD                                                                   \
+	"Not now: an administrator placed it, and its vCPUs have stayed since."
+
+static const struct {
+	const char *mode; /* said */
+	const char *is; /* then it is */
+} modes[] = {
+	{ "auto", "auto" }, { "pin", "pin" },      { "observe", "observe" },
+	{ "off", "off" },   { "default", "auto" },
+};
+
+START_TEST(mode_that_is_said_ends_a_hold)
+{
+	const struct policy_guest *memory = &scene.guest->memory;
+	char ask[256], answer[256];
+
+	strcpy(scene.guest->domain.pinned_by, "hostdev");
+	daemon_tick(scene.daemon); /* cells are met */
+	*scene.guest->domain.pinned_by = '\0';
+	policy_guest_hold(&scene.guest->memory);
+	explains(ASK("{\"guest\":\"" UUID "\"}"),
+		 ANSWER("auto", "", "13", HELD, ""));
+	snprintf(ask, sizeof(ask),
+		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"follow\","
+		 "\"params\":{\"guest\":\"" UUID "\",\"mode\":\"%s\"}}\n",
+		 modes[_i].mode);
+	snprintf(answer, sizeof(answer),
+		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"guest\":\"" UUID
+		 "\",\"uuid\":\"" UUID "\",\"mode\":\"%s\"}}\n",
+		 modes[_i].is);
+	explains(ask, answer);
+	ck_assert_uint_eq(memory->n_cells, 2);
+	ck_assert(!memory->cells[0].is_held);
+	ck_assert(!memory->cells[1].is_held);
+}
+END_TEST
+
 START_TEST(guest_that_is_not_there_is_said)
 {
 	explains(ASK("{\"guest\":\"web\"}"),
@@ -220,6 +265,8 @@ int main(void)
 	tcase_add_test(
 		tests,
 		memory_that_may_not_move_now_is_explained_without_advice);
+	tcase_add_loop_test(tests, mode_that_is_said_ends_a_hold, 0,
+			    (int)(sizeof(modes) / sizeof(modes[0])));
 	tcase_add_test(tests, guest_that_is_not_there_is_said);
 	tcase_add_test(tests, strange_parameters_are_refused);
 	suite_add_tcase(suite, tests);

@@ -62,7 +62,8 @@ const struct verb verb_follow = {
 		"  pin      follow pinning only\n"
 		"  observe  watch and explain, move on request only\n"
 		"  off      leave it alone; requests are refused\n"
-		"  default  what the configuration says; ends the hold of a "
-		"rebalance\n",
+		"  default  what the configuration says\n"
+		"Any of them ends the hold of an earlier rebalance or "
+		"make-room.\n",
 	.run = run,
 };
