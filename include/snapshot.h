@@ -41,6 +41,9 @@ enum gate {
 	GATE_SETTLING = 1 << 12, /* (wait) others have rewritten its cpuset */
 };
 
+/* Those of memory that nobody can move: its vCPUs can come to it. */
+#define GATES_IN_PLACE (GATE_CONFIDENTIAL | GATE_PINNED)
+
 /* One host node. */
 struct snap_node {
 	bool is_online; /* the node exists now */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "policy/policy.h"
 #include "snapshot.h"
 #include "xalloc.h"
 
@@ -133,6 +134,15 @@ const char *job_entry_why_supersede(const struct job_entry *entry,
 	    decision->reason == REASON_GATE && decision->gate == GATE_MOVING &&
 	    decision->wrong_bytes >= SUPERSEDE_BYTES)
 		return "more of the guest is to move";
+	return NULL;
+}
+
+const char *job_entry_why_stop(unsigned int gates)
+{
+	if (gates & GATE_PINNED)
+		return gate_text(GATE_PINNED);
+	if (gates & GATE_CONFIDENTIAL)
+		return gate_text(GATE_CONFIDENTIAL);
 	return NULL;
 }
 

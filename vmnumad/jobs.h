@@ -91,6 +91,11 @@ void job_entry_note_left(struct job_entry *entry, const struct plan *plan,
 const char *job_entry_why_supersede(const struct job_entry *entry,
 				    const struct decision *decision);
 
+/* Why a job, whoever ordered it, ends at once given the GATE_ bits of its guest
+ * now: every page is held, so each further call would only disturb the guest.
+ * NULL: it goes on. */
+const char *job_entry_why_stop(unsigned int gates);
+
 /* True when the job has looked at all of its scope to the end, so that what it
  * counted is all that the cells have. */
 bool job_entry_has_counted(const struct job_entry *entry);

@@ -54,6 +54,17 @@ static void review_job(struct daemon *daemon, struct guest *guest,
 	daemon_cancel_job(daemon, entry, why);
 }
 
+/* A device that was plugged in meanwhile holds all that is there. */
+static void review_stop(struct daemon *daemon, const struct guest *guest,
+			unsigned int gates)
+{
+	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
+	const char *why = job_entry_why_stop(gates);
+
+	if (entry && entry->job && why)
+		daemon_cancel_job(daemon, entry, why);
+}
+
 /* Who copies a guest's memory meets pages that come and go, and waits for them:
  * a job at work makes no calls until libvirt has done. */
 static void review_hold(struct daemon *daemon, const struct guest *guest,
@@ -132,8 +143,10 @@ static void act(struct daemon *daemon)
 				    why.text);
 	}
 	index = 0;
-	for (struct guest *g = daemon->guests; g; g = g->next)
-		review_hold(daemon, g, daemon->snapshot.guests[index++].gates);
+	for (struct guest *g = daemon->guests; g; g = g->next, index++) {
+		review_stop(daemon, g, daemon->snapshot.guests[index].gates);
+		review_hold(daemon, g, daemon->snapshot.guests[index].gates);
+	}
 	review_jobs(daemon);
 }
 

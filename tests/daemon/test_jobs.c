@@ -118,6 +118,17 @@ START_TEST(job_makes_way_for_what_is_new_and_not_for_what_waits)
 }
 END_TEST
 
+START_TEST(job_ends_when_a_device_comes_to_hold_the_memory_and_waits_else)
+{
+	ck_assert_ptr_null(job_entry_why_stop(0));
+	ck_assert_ptr_null(job_entry_why_stop(~GATES_IN_PLACE));
+	ck_assert_str_eq(job_entry_why_stop(GATE_PINNED | GATE_MOVING),
+			 gate_text(GATE_PINNED));
+	ck_assert_str_eq(job_entry_why_stop(GATE_CONFIDENTIAL | GATE_PAUSED),
+			 gate_text(GATE_CONFIDENTIAL));
+}
+END_TEST
+
 /* One that ends in the midst has seen a part of each cell. */
 START_TEST(counts_of_a_job_that_ended_in_the_midst_are_not_believed)
 {
@@ -223,6 +234,9 @@ static void add_tests(TCase *tests)
 	tcase_add_loop_test(
 		tests, job_makes_way_for_what_is_new_and_not_for_what_waits, 0,
 		(int)(sizeof(reviews) / sizeof(*reviews)));
+	tcase_add_test(
+		tests,
+		job_ends_when_a_device_comes_to_hold_the_memory_and_waits_else);
 	tcase_add_test(
 		tests,
 		counts_of_a_job_that_ended_in_the_midst_are_not_believed);

@@ -89,8 +89,7 @@ static bool is_stuck(const struct daemon *daemon, size_t index)
 {
 	const struct plan *plan = &daemon->plan;
 
-	if (daemon->snapshot.guests[index].gates &
-	    (GATE_CONFIDENTIAL | GATE_PINNED))
+	if (daemon->snapshot.guests[index].gates & GATES_IN_PLACE)
 		return true;
 	for (size_t i = 0; i < plan->n_decisions; i++)
 		if (plan->decisions[i].guest == index &&
