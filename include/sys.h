@@ -77,6 +77,11 @@ struct sys_ops {
 	int (*each_entry)(void *self, const char *dir, sys_entry_fn *fn,
 			  void *arg);
 
+	/* What a link of /proc says, such as the file behind a descriptor
+	 * ("/proc/PID/fd/N", CAP_SYS_PTRACE). NUL terminated, cut off to fit
+	 * size. */
+	int (*read_link)(void *self, const char *path, char *buf, size_t size);
+
 	/* A handle that stays bound to this process even if its number is
 	 * used again (pidfd_open(2), Linux 5.3). -ESRCH: no such process. */
 	int (*open_process)(void *self, pid_t pid, int *ret_pidfd);

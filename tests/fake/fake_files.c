@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "xalloc.h"
@@ -288,5 +289,23 @@ int fake_op_each_entry(void *self, const char *dir, sys_entry_fn *fn, void *arg)
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
+	return ret;
+}
+
+/* A link is a file with what it says as its text. */
+int fake_op_read_link(void *self, const char *path, char *buf, size_t size)
+{
+	struct fake_sys *fake = self;
+	struct fake_file *file;
+	int ret;
+
+	fake_lock(fake);
+	if (!fake_enter(fake, FAKE_READ_LINK, -1, &ret)) {
+		file = fake_find_file(fake, path);
+		ret = file ? file->err : -ENOENT;
+		if (!ret)
+			snprintf(buf, size, "%s", file->text);
+	}
+	fake_unlock(fake);
 	return ret;
 }

@@ -119,6 +119,7 @@ int fake_op_open_file(void *self, const char *path, int *ret_fd);
 int fake_op_read_fd(void *self, int fd, char *buf, size_t size,
 		    size_t *ret_len);
 void fake_op_close_fd(void *self, int fd);
+int fake_op_read_link(void *self, const char *path, char *buf, size_t size);
 int fake_op_each_entry(void *self, const char *dir, sys_entry_fn *fn,
 		       void *arg);
 

@@ -377,6 +377,7 @@ static const struct sys_ops fake_ops = {
 	.read_fd = fake_op_read_fd,
 	.close_fd = fake_op_close_fd,
 	.each_entry = fake_op_each_entry,
+	.read_link = fake_op_read_link,
 	.open_process = op_open_process,
 	.is_alive = op_is_alive,
 	.backing = fake_op_backing,

@@ -15,6 +15,8 @@
 #include "config.h"
 #include "fake_sys.h"
 #include "guest/guest.h"
+#include "loop.h"
+#include "task.h"
 
 #define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -24,9 +26,6 @@
 #define VCPU                                                                   \
 	"7f1000000000-7f1000003000 rw-s 00000000 00:0e 1035 "                  \
 	"anon_inode:kvm-vcpu:0\n"
-#define VFIO                                                                   \
-	"7f2000000000-7f2000003000 rw-s 00000000 00:0e 1035 "                  \
-	"anon_inode:[vfio-device]\n"
 #define QEMU "/usr/bin/qemu-system-x86_64|-m|256|"
 
 struct scene {
@@ -61,6 +60,7 @@ static void scene_begin(struct scene *s)
 	fake_file(s->host, "/proc/4242/maps", RAM VCPU);
 	fake_file(s->host, "/proc/4242/task/4242/comm", "qemu-system-x86\n");
 	fake_file(s->host, "/proc/4242/task/4250/comm", "CPU 0/KVM\n");
+	fake_file(s->host, "/proc/4242/fd/0", "/dev/null");
 	set_cmdline(s, QEMU);
 	s->adoption = adoption_create(PID);
 }
@@ -77,31 +77,37 @@ static const struct {
 	const char *cmdline; /* NULL: as it is */
 	const char *name;
 	const char *uuid;
-	const char *pinned_by;
 	const char *confidential;
 } takes[] = {
 	{ "without name and uuid", NULL, "qemu-4242",
-	  "00001092-766e-8000-8000-000000000309", "", "" },
+	  "00001092-766e-8000-8000-000000000309", "" },
 	{ "with both",
 	  QEMU "-name|guest=we,,b,debug-threads=on|-uuid|"
 	       "11111111-2222-3333-4444-5555555555AB|",
-	  "we,b", "11111111-2222-3333-4444-5555555555ab", "", "" },
+	  "we,b", "11111111-2222-3333-4444-5555555555ab", "" },
 	{ "a name with a newline", QEMU "-name|a\nb|", "qemu-4242",
-	  "00001092-766e-8000-8000-000000000309", "", "" },
+	  "00001092-766e-8000-8000-000000000309", "" },
 	{ "a uuid that is none",
 	  QEMU "-uuid|"
 	       "zzzzzzzz-2222-3333-4444-5555555555ab|",
-	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "", "" },
-	{ "a device", QEMU "-device|vfio-pci,host=01:00.0|", "qemu-4242",
-	  "00001092-766e-8000-8000-000000000309",
-	  "a device that it was given (VFIO)", "" },
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "" },
 	{ "confidential by JSON",
 	  QEMU "-object|{\"qom-type\":\"tdx-guest\",\"id\":\"t\"}|",
-	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "", "tdx" },
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "tdx" },
+	{ "confidential on s390x", QEMU "-object|s390-pv-guest,id=pv0|",
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "s390-pv" },
+	{ "confidential by an object that is not known",
+	  QEMU "-object|rme-guest,id=r|-machine|"
+	       "virt,confidential-guest-support=r|",
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "confidential" },
+	{ "confidential by one that is known",
+	  QEMU "-machine|q35,confidential-guest-support=s|"
+	       "-object|sev-guest,id=s|",
+	  "qemu-4242", "00001092-766e-8000-8000-000000000309", "sev" },
 	{ "a name like that of a confidential one", QEMU "-name|sev-guests|",
-	  "sev-guests", "00001092-766e-8000-8000-000000000309", "", "" },
+	  "sev-guests", "00001092-766e-8000-8000-000000000309", "" },
 	{ "confidential", QEMU "-object|sev-snp-guest,id=sev0|", "qemu-4242",
-	  "00001092-766e-8000-8000-000000000309", "", "sev" },
+	  "00001092-766e-8000-8000-000000000309", "sev" },
 };
 
 START_TEST(qemu_with_vcpu_is_taken)
@@ -115,24 +121,12 @@ START_TEST(qemu_with_vcpu_is_taken)
 		      takes[_i].what, s.why.text);
 	ck_assert_str_eq(s.adoption->name, takes[_i].name);
 	ck_assert_str_eq(s.adoption->identity.uuid.text, takes[_i].uuid);
-	ck_assert_str_eq(s.adoption->pinned_by, takes[_i].pinned_by);
+	ck_assert_ptr_null(s.adoption->held_by);
 	ck_assert_str_eq(s.adoption->confidential, takes[_i].confidential);
 	ck_assert(s.adoption->built.is_inferred);
 	/* but for the 384 KiB below 1 MiB */
 	ck_assert_uint_eq(s.adoption->built.map->total_bytes,
 			  256 * MIB - 384 * KIB);
-	scene_end(&s);
-}
-END_TEST
-
-START_TEST(mapped_device_is_seen)
-{
-	struct scene s;
-
-	scene_begin(&s);
-	fake_file(s.host, "/proc/4242/maps", RAM VCPU VFIO);
-	ck_assert_int_eq(adopt_check(&s.sys, s.adoption, &s.why), 0);
-	ck_assert_str_ne(s.adoption->pinned_by, "");
 	scene_end(&s);
 }
 END_TEST
@@ -190,6 +184,11 @@ static void set_denied(struct scene *s)
 	fake_file_error(s->host, "/proc/4242/maps", -EACCES);
 }
 
+static void set_no_descriptors(struct scene *s)
+{
+	fake_fault(s->host, FAKE_EACH_ENTRY, 1, -EACCES);
+}
+
 static const struct {
 	void (*set)(struct scene *s);
 	const char *why; /* part of the sentence */
@@ -204,6 +203,7 @@ static const struct {
 	{ set_no_socket, "there is no monitor socket /nowhere/qmp" },
 	{ set_later, "another one by now" },
 	{ set_denied, "cannot read /proc/4242/maps" },
+	{ set_no_descriptors, "cannot read /proc/4242/fd" },
 };
 
 START_TEST(what_is_no_guest_is_refused_with_a_sentence)
@@ -290,6 +290,75 @@ START_TEST(inferred_map_closes_the_gate_unless_configured)
 }
 END_TEST
 
+static void stop_loop(void *arg, struct guest *guest)
+{
+	(void)guest;
+	loop_stop(arg);
+}
+
+/* Looks at the guest anew, as the daemon does from time to time. */
+static unsigned int gates_after_a_look(struct guest *guest, struct loop *loop)
+{
+	struct snap_guest snap;
+
+	guest_pursue(guest, guest->measured_ns + 3600 * 1000000000ull);
+	ck_assert_ptr_nonnull(guest->inspection);
+	ck_assert_int_eq(loop_run(loop), 0);
+	guest_snapshot(guest, &snap);
+	return snap.gates;
+}
+
+START_TEST(device_that_comes_or_goes_is_seen_at_the_next_look)
+{
+	struct config config;
+	struct guest_env env;
+	struct guest *guest;
+	struct loop *loop = loop_create();
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_guest(&s, &config, &env);
+	config.follows_inferred = true;
+	env.pool = task_pool_create(loop, "test", 1, 4);
+	env.on_known = stop_loop;
+	env.arg = loop;
+	ck_assert_uint_eq(gates_after_a_look(guest, loop), 0);
+	fake_file(s.host, "/proc/4242/fd/17", "/dev/vfio/3");
+	ck_assert_uint_eq(gates_after_a_look(guest, loop), GATE_PINNED);
+	fake_fault(s.host, FAKE_EACH_ENTRY, 1, -EIO); /* nothing new is known */
+	ck_assert_uint_eq(gates_after_a_look(guest, loop), GATE_PINNED);
+	fake_file_remove(s.host, "/proc/4242/fd/17");
+	ck_assert_uint_eq(gates_after_a_look(guest, loop), 0);
+	task_pool_destroy(env.pool, 1000);
+	guest_destroy(guest);
+	loop_destroy(loop);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
+/* The command line says what it was started with, not what it has. */
+START_TEST(device_closes_the_gate_while_the_process_has_it_open)
+{
+	struct config config;
+	struct guest_env env;
+	struct snap_guest snap;
+	struct guest *guest;
+	struct scene s;
+
+	scene_begin(&s);
+	set_cmdline(&s, QEMU "-device|vfio-pci,host=01:00.0|");
+	fake_file(s.host, "/proc/4242/fd/17", "/dev/vfio/vfio");
+	guest = make_guest(&s, &config, &env);
+	config.follows_inferred = true;
+	guest_snapshot(guest, &snap);
+	ck_assert_uint_eq(snap.gates, GATE_PINNED);
+	guest_destroy(guest);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
 START_TEST(names_are_one_line)
 {
 	ck_assert(adopt_is_text("my guest", 8));
@@ -307,12 +376,15 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tests, qemu_with_vcpu_is_taken, 0, N(takes));
-	tcase_add_test(tests, mapped_device_is_seen);
 	tcase_add_loop_test(tests, what_is_no_guest_is_refused_with_a_sentence,
 			    0, N(refusals));
 	tcase_add_test(tests, known_guest_may_get_its_map_later);
 	tcase_add_test(tests, end_and_execve_are_told_apart);
 	tcase_add_test(tests, inferred_map_closes_the_gate_unless_configured);
+	tcase_add_test(tests,
+		       device_closes_the_gate_while_the_process_has_it_open);
+	tcase_add_test(tests,
+		       device_that_comes_or_goes_is_seen_at_the_next_look);
 	tcase_add_test(tests, names_are_one_line);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

@@ -7,6 +7,7 @@
 #include "host/sys_linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -266,6 +267,25 @@ START_TEST(directory_walk_ends_when_told)
 }
 END_TEST
 
+START_TEST(link_of_a_descriptor_names_its_file_and_is_cut_to_fit)
+{
+	struct sys sys = sys_linux();
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	char path[64];
+	char buf[10];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ck_assert_int_eq(sys.ops->read_link(sys.self, path, buf, sizeof(buf)),
+			 0);
+	ck_assert_str_eq(buf, "/dev/null");
+	ck_assert_int_eq(sys.ops->read_link(sys.self, path, buf, 5), 0);
+	ck_assert_str_eq(buf, "/dev");
+	close(fd);
+	ck_assert_int_eq(sys.ops->read_link(sys.self, path, buf, sizeof(buf)),
+			 -ENOENT);
+}
+END_TEST
+
 START_TEST(shared_memory_has_a_backing_and_private_memory_none)
 {
 	struct sys sys = sys_linux();
@@ -419,6 +439,8 @@ static void add(TCase *tests)
 	tcase_add_test(tests, file_of_exactly_the_room_fits);
 	tcase_add_test(tests, open_stat_file_is_read_again_and_again);
 	tcase_add_test(tests, directory_walk_ends_when_told);
+	tcase_add_test(tests,
+		       link_of_a_descriptor_names_its_file_and_is_cut_to_fit);
 	tcase_add_test(tests,
 		       shared_memory_has_a_backing_and_private_memory_none);
 	tcase_add_test(tests, scan_finds_the_pages_that_are_there);

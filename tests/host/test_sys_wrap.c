@@ -153,6 +153,11 @@ static void use_all(struct sys sys)
 	ck_assert_int_eq(sys.ops->write_file(sys.self,
 					     "/sys/fs/cgroup/cpuset.mems", "1"),
 			 0);
+	ck_assert_int_eq(sys.ops->read_link(sys.self,
+					    "/sys/fs/cgroup/cpuset.mems", buf,
+					    sizeof(buf)),
+			 0);
+	ck_assert_str_eq(buf, "1");
 }
 
 START_TEST(every_call_goes_through_and_touching_ones_leave_a_line)

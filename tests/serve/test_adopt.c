@@ -79,6 +79,7 @@ static void set_process(void)
 		  "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n"
 		  "7f1000000000-7f1000003000 rw-s 00000000 00:0e 1035 "
 		  "anon_inode:kvm-vcpu:0\n");
+	fake_file(host, "/proc/4242/fd/0", "/dev/null");
 	fake_file(host, "/proc/4242/task/4250/comm", "CPU 0/KVM\n");
 }
 

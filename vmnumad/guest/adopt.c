@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "guest/guest.h"
+#include "guest/held.h"
 #include "guest/monitor_socket.h"
 #include "host/maps_text.h"
 #include "host/proc_text.h"
@@ -25,7 +26,6 @@ struct adoption *adoption_create(pid_t pid)
 	adoption->pid = pid;
 	adoption->identity.pidfd = -1;
 	adoption->maps_fd = -1;
-	adoption->pinned_by = "";
 	adoption->confidential = "";
 	return adoption;
 }
@@ -125,6 +125,17 @@ static int check_namespace(const struct sys *sys, const struct adoption *a,
 	return -EPERM;
 }
 
+static int check_devices(const struct sys *sys, struct adoption *a,
+			 struct why *why)
+{
+	int err = held_by(sys, a->pid, &a->held_by);
+
+	if (err)
+		why_set(why, "cannot read /proc/%d/fd: %s", (int)a->pid,
+			strerror(-err));
+	return err;
+}
+
 static bool path_holds(const struct maps_entry *e, const char *part)
 {
 	return memmem(e->path, e->path_len, part, strlen(part)) != NULL;
@@ -155,9 +166,6 @@ static int check_mappings(const struct sys *sys, struct adoption *a,
 	while (maps_next(&rest, &e) > 0) {
 		if (path_holds(&e, "anon_inode:kvm-vcpu:"))
 			has_vcpu = true;
-		if (path_holds(&e, "/dev/vfio/") ||
-		    path_holds(&e, "anon_inode:[vfio"))
-			a->pinned_by = "a device that it was given (VFIO)";
 	}
 	free(text);
 	if (has_vcpu)
@@ -180,15 +188,27 @@ static bool is_object(const char *arg, const char *type)
 	       strstr(arg, json);
 }
 
-/* What keeps memory in place shows on the command line. */
+/* What is confidential stays so, and shows on the command line. */
 static void take_argument(struct adoption *a, const char *arg)
 {
-	if (strstr(arg, "vfio-pci") || strstr(arg, "vhost-vdpa"))
-		a->pinned_by = "a device that it was given (VFIO)";
-	if (is_object(arg, "sev-guest") || is_object(arg, "sev-snp-guest"))
-		a->confidential = "sev";
-	if (is_object(arg, "tdx-guest"))
-		a->confidential = "tdx";
+	static const struct {
+		const char *object; /* of a -object */
+		const char *text; /* for people */
+	} kinds[] = {
+		{ "sev-guest", "sev" },
+		{ "sev-snp-guest", "sev" },
+		{ "tdx-guest", "tdx" },
+		{ "s390-pv-guest", "s390-pv" },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (is_object(arg, kinds[i].object))
+			a->confidential = kinds[i].text;
+	/* a property of -machine that names such an object, known or not */
+	if (!*a->confidential &&
+	    (strstr(arg, "confidential-guest-support=") ||
+	     strstr(arg, "\"confidential-guest-support\"")))
+		a->confidential = "confidential";
 }
 
 static int read_cmdline(const struct sys *sys, struct adoption *a,
@@ -300,6 +320,8 @@ int adopt_check(const struct sys *sys, struct adoption *a, struct why *why)
 	if (!err)
 		err = check_mappings(sys, a, why);
 	if (!err)
+		err = check_devices(sys, a, why);
+	if (!err)
 		err = read_cmdline(sys, a, why);
 	if (!err)
 		err = find_memory(sys, a, why);
@@ -351,8 +373,7 @@ void adopt_guest(struct guest *guest, struct adoption *a)
 	domain->type = DOMAIN_KVM;
 	snprintf(domain->confidential, sizeof(domain->confidential), "%s",
 		 a->confidential);
-	snprintf(domain->pinned_by, sizeof(domain->pinned_by), "%s",
-		 a->pinned_by);
+	guest->held_by = a->held_by;
 	guest->identity = a->identity;
 	a->identity.pidfd = -1;
 	guest->sampler = sampler_create(sys, guest->identity.pid);

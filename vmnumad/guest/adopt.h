@@ -34,7 +34,7 @@ struct adoption {
 	int maps_fd; /* its /proc/PID/maps, -1 not open */
 	struct map_result built; /* its map; built.map NULL: none yet */
 	struct why map_why; /* then why */
-	const char *pinned_by; /* a device that holds its memory, or "" */
+	const char *held_by; /* what holds its memory, or NULL */
 	const char *confidential; /* SEV or TDX, or "" */
 };
 

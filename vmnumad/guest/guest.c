@@ -157,6 +157,7 @@ static void forget_process(struct guest *guest)
 	if (guest->built.map)
 		map_result_finish(&guest->built);
 	guest->built = (struct map_result) { 0 };
+	guest->held_by = NULL;
 	sampler_destroy(guest->sampler);
 	guest->sampler = NULL;
 	guest->cpuset = (struct cpuset_watch) { 0 };
@@ -249,6 +250,8 @@ static void on_inspected(void *arg, struct inspection *i)
 	guest->inspection = NULL;
 	guest->is_denied = i->measure_err == -EPERM || i->err == -EPERM;
 	if (take_process(guest, i)) {
+		if (!i->held_err)
+			guest->held_by = i->held_by;
 		if (has_asked_map)
 			take_map(guest, i);
 		guest_take_measure(guest, i);

@@ -73,6 +73,8 @@ struct guest {
 	struct identity identity; /* its QEMU; pidfd -1: not known */
 	struct map_result built; /* its map; built.map NULL: none */
 	struct why map_why; /* why there is no map, "" if there is one */
+	const char *held_by; /* what holds its memory, by what the process has
+			      * open; static text, NULL: nothing seen */
 	bool is_denied; /* the kernel refuses us the process */
 	struct sampler *sampler; /* of its vCPUs, owned, NULL: no process */
 	uint64_t measured_ns; /* when its memory was counted last, 0 never */

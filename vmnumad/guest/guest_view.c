@@ -16,6 +16,8 @@ static unsigned int gates(const struct guest *guest)
 		set |= GATE_DENIED;
 	if (guest->active_job)
 		set |= GATE_MOVING;
+	if (guest->held_by)
+		set |= GATE_PINNED;
 	if (!guest->has_domain)
 		return set;
 	/* a job of libvirt that pauses it is the better reason */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "guest/held.h"
 #include "guest/monitor_socket.h"
 #include "task.h"
 #include "xalloc.h"
@@ -89,6 +90,7 @@ static void run(void *arg)
 	i->err = find_process(i);
 	if (i->err < 0)
 		return;
+	i->held_err = held_by(&i->sys, i->identity.pid, &i->held_by);
 	if (i->asks_map)
 		build_map(i);
 	map = i->built.map ? i->built.map : i->map;

@@ -39,6 +39,8 @@ struct inspection {
 	int err; /* of finding the process, 0 or -errno */
 	int map_err; /* of building the map */
 	int measure_err; /* of measuring */
+	int held_err; /* of looking for devices that hold its memory */
+	const char *held_by; /* what does; static, or NULL: nothing */
 	struct why why; /* sentence of the first error */
 	struct identity identity; /* found; owned, pidfd -1 if not */
 	struct map_result built; /* owned; built.map NULL if not built */

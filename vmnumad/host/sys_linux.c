@@ -207,6 +207,17 @@ static int linux_each_entry(void *self, const char *dir, sys_entry_fn *fn,
 	return err;
 }
 
+/* /proc/PID/fd/N: CAP_SYS_PTRACE. */
+static int linux_read_link(void *self, const char *path, char *buf, size_t size)
+{
+	ssize_t n = readlink(path, buf, size - 1);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return 0;
+}
+
 /* pidfd_open(2): no right. The file descriptor is close-on-exec. */
 static int linux_open_process(void *self, pid_t pid, int *ret_pidfd)
 {
@@ -439,6 +450,7 @@ static const struct sys_ops linux_ops = {
 	.read_fd = linux_read_fd,
 	.close_fd = linux_close_fd,
 	.each_entry = linux_each_entry,
+	.read_link = linux_read_link,
 	.open_process = linux_open_process,
 	.is_alive = linux_is_alive,
 	.backing = linux_backing,

@@ -52,6 +52,13 @@ static int pass_each_entry(void *self, const char *dir, sys_entry_fn *fn,
 	return in->ops->each_entry(in->self, dir, fn, arg);
 }
 
+static int pass_read_link(void *self, const char *path, char *buf, size_t size)
+{
+	const struct sys *in = inner_of(self);
+
+	return in->ops->read_link(in->self, path, buf, size);
+}
+
 static int pass_open_process(void *self, pid_t pid, int *ret_pidfd)
 {
 	const struct sys *in = inner_of(self);
@@ -155,6 +162,7 @@ struct sys_ops sys_pass_ops(void)
 		.read_fd = pass_read_fd,
 		.close_fd = pass_close_fd,
 		.each_entry = pass_each_entry,
+		.read_link = pass_read_link,
 		.open_process = pass_open_process,
 		.is_alive = pass_is_alive,
 		.backing = pass_backing,
