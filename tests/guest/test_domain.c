@@ -214,7 +214,17 @@ static const struct {
 } device_cases[] = {
 	{ "<launchSecurity type='sev'><policy>3</policy></launchSecurity>", "",
 	  "", "sev" },
+	{ "<launchSecurity type='sev-snp' kernelHashes='yes'>"
+	  "<policy>0x00030000</policy><cbitpos>51</cbitpos>"
+	  "<reducedPhysBits>1</reducedPhysBits></launchSecurity>",
+	  "", "", "sev-snp" },
 	{ "<launchSecurity type='tdx'/>", "", "", "tdx" },
+	{ "<launchSecurity type='s390-pv'/>", "", "", "s390-pv" },
+	{ "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>"
+	  "<q:arg value='-machine'/>"
+	  "<q:arg value='confidential-guest-support=tdx0'/>"
+	  "</q:commandline>",
+	  "", "", "confidential" },
 	{ "<devices><hostdev mode='subsystem' type='usb'/></devices>", "", "",
 	  "" },
 	{ "<devices><hostdev mode='subsystem' type='usb'/>"

@@ -88,6 +88,9 @@ static void read_commandline(const xmlNode *root, struct domain_info *info)
 		else if (value && strstr(value, "vhost-vdpa"))
 			note(info->pinned_by, sizeof(info->pinned_by),
 			     "vdpa on the command line");
+		else if (value && strstr(value, "confidential-guest-support"))
+			note(info->confidential, sizeof(info->confidential),
+			     "confidential");
 		xmlFree(value);
 	}
 }
