@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest/adopt.c: which processes may be adopted, what they are called, and when
- * one is no longer the same.
+ * guest/adopt.c: which processes may be adopted, and what they are called.
  */
 #include "guest/adopt.h"
 
@@ -12,65 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "fake_sys.h"
-#include "guest/guest.h"
-#include "loop.h"
-#include "task.h"
+#include "adopt_scene.h"
 
 #define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
-
-#define PID 4242
-
-#define RAM "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n"
-#define VCPU                                                                   \
-	"7f1000000000-7f1000003000 rw-s 00000000 00:0e 1035 "                  \
-	"anon_inode:kvm-vcpu:0\n"
-#define QEMU "/usr/bin/qemu-system-x86_64|-m|256|"
-
-struct scene {
-	struct fake_sys *host;
-	struct sys sys;
-	struct adoption *adoption;
-	struct why why;
-};
-
-static void set_cmdline(struct scene *s, const char *cmdline)
-{
-	char text[512];
-	size_t len = strlen(cmdline);
-
-	for (size_t i = 0; i < len; i++)
-		text[i] = cmdline[i] == '|' ? '\0' : cmdline[i];
-	fake_file_bytes(s->host, "/proc/4242/cmdline", text, len);
-}
-
-/* A QEMU of 256 MiB with one vCPU. */
-static void scene_begin(struct scene *s)
-{
-	memset(s, 0, sizeof(*s));
-	s->host = fake_sys_create(FAKE_LINUX_6_12);
-	s->sys = fake_sys_door(s->host);
-	fake_process(s->host, PID);
-	fake_file(s->host, "/proc/4242/task/4242/stat",
-		  "4242 (qemu) S 1 1 1 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 777 1 1 "
-		  "1 1 1 1 1 1 1 1 1 1 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
-	fake_file(s->host, "/proc/4242/status",
-		  "Name:\tqemu\nUid:\t0\t0\t0\t0\nNSpid:\t4242\n");
-	fake_file(s->host, "/proc/4242/maps", RAM VCPU);
-	fake_file(s->host, "/proc/4242/task/4242/comm", "qemu-system-x86\n");
-	fake_file(s->host, "/proc/4242/task/4250/comm", "CPU 0/KVM\n");
-	fake_file(s->host, "/proc/4242/fd/0", "/dev/null");
-	set_cmdline(s, QEMU);
-	s->adoption = adoption_create(PID);
-}
-
-static void scene_end(struct scene *s)
-{
-	adoption_free(&s->sys, s->adoption);
-	ck_assert_uint_eq(fake_open_handles(s->host), 0);
-	fake_sys_destroy(s->host);
-}
 
 static const struct {
 	const char *what;
@@ -233,132 +176,6 @@ START_TEST(known_guest_may_get_its_map_later)
 }
 END_TEST
 
-/* A guest made of the scene's process. */
-static struct guest *make_guest(struct scene *s, struct config *config,
-				struct guest_env *env)
-{
-	struct guest *guest;
-
-	config_init(config);
-	*env = (struct guest_env) { .sys = &s->sys, .config = config };
-	ck_assert_int_eq(adopt_check(&s->sys, s->adoption, &s->why), 0);
-	guest = guest_create(env, &s->adoption->identity.uuid);
-	adopt_guest(guest, s->adoption);
-	return guest;
-}
-
-START_TEST(end_and_execve_are_told_apart)
-{
-	struct config config;
-	struct guest_env env;
-	struct guest *guest;
-	struct scene s;
-
-	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	ck_assert_int_eq(adopt_poll(guest), 0);
-	fake_file(s.host, "/proc/4242/maps", "");
-	ck_assert_int_eq(adopt_poll(guest), -ENOEXEC);
-	fake_process_exit(s.host, PID);
-	ck_assert_int_eq(adopt_poll(guest), -ESRCH);
-	guest_destroy(guest);
-	config_finish(&config);
-	scene_end(&s);
-}
-END_TEST
-
-START_TEST(inferred_map_closes_the_gate_unless_configured)
-{
-	struct config config;
-	struct guest_env env;
-	struct snap_guest snap;
-	struct guest *guest;
-	struct scene s;
-
-	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	ck_assert_str_eq(guest_state_text(guest), "running");
-	guest_snapshot(guest, &snap);
-	ck_assert_uint_eq(snap.gates, GATE_INFERRED_MAP);
-	config.follows_inferred = true;
-	guest_snapshot(guest, &snap);
-	ck_assert_uint_eq(snap.gates, 0);
-	ck_assert(!guest_may_rehome(guest));
-	guest_destroy(guest);
-	config_finish(&config);
-	scene_end(&s);
-}
-END_TEST
-
-static void stop_loop(void *arg, struct guest *guest)
-{
-	(void)guest;
-	loop_stop(arg);
-}
-
-/* Looks at the guest anew, as the daemon does from time to time. */
-static unsigned int gates_after_a_look(struct guest *guest, struct loop *loop)
-{
-	struct snap_guest snap;
-
-	guest_pursue(guest, guest->measured_ns + 3600 * 1000000000ull);
-	ck_assert_ptr_nonnull(guest->inspection);
-	ck_assert_int_eq(loop_run(loop), 0);
-	guest_snapshot(guest, &snap);
-	return snap.gates;
-}
-
-START_TEST(device_that_comes_or_goes_is_seen_at_the_next_look)
-{
-	struct config config;
-	struct guest_env env;
-	struct guest *guest;
-	struct loop *loop = loop_create();
-	struct scene s;
-
-	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	config.follows_inferred = true;
-	env.pool = task_pool_create(loop, "test", 1, 4);
-	env.on_known = stop_loop;
-	env.arg = loop;
-	ck_assert_uint_eq(gates_after_a_look(guest, loop), 0);
-	fake_file(s.host, "/proc/4242/fd/17", "/dev/vfio/3");
-	ck_assert_uint_eq(gates_after_a_look(guest, loop), GATE_PINNED);
-	fake_fault(s.host, FAKE_EACH_ENTRY, 1, -EIO); /* nothing new is known */
-	ck_assert_uint_eq(gates_after_a_look(guest, loop), GATE_PINNED);
-	fake_file_remove(s.host, "/proc/4242/fd/17");
-	ck_assert_uint_eq(gates_after_a_look(guest, loop), 0);
-	task_pool_destroy(env.pool, 1000);
-	guest_destroy(guest);
-	loop_destroy(loop);
-	config_finish(&config);
-	scene_end(&s);
-}
-END_TEST
-
-/* The command line says what it was started with, not what it has. */
-START_TEST(device_closes_the_gate_while_the_process_has_it_open)
-{
-	struct config config;
-	struct guest_env env;
-	struct snap_guest snap;
-	struct guest *guest;
-	struct scene s;
-
-	scene_begin(&s);
-	set_cmdline(&s, QEMU "-device|vfio-pci,host=01:00.0|");
-	fake_file(s.host, "/proc/4242/fd/17", "/dev/vfio/vfio");
-	guest = make_guest(&s, &config, &env);
-	config.follows_inferred = true;
-	guest_snapshot(guest, &snap);
-	ck_assert_uint_eq(snap.gates, GATE_PINNED);
-	guest_destroy(guest);
-	config_finish(&config);
-	scene_end(&s);
-}
-END_TEST
-
 START_TEST(names_are_one_line)
 {
 	ck_assert(adopt_is_text("my guest", 8));
@@ -379,12 +196,6 @@ int main(void)
 	tcase_add_loop_test(tests, what_is_no_guest_is_refused_with_a_sentence,
 			    0, N(refusals));
 	tcase_add_test(tests, known_guest_may_get_its_map_later);
-	tcase_add_test(tests, end_and_execve_are_told_apart);
-	tcase_add_test(tests, inferred_map_closes_the_gate_unless_configured);
-	tcase_add_test(tests,
-		       device_closes_the_gate_while_the_process_has_it_open);
-	tcase_add_test(tests,
-		       device_that_comes_or_goes_is_seen_at_the_next_look);
 	tcase_add_test(tests, names_are_one_line);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

@@ -10,14 +10,21 @@
 
 #include "guest/guest.h"
 #include "guest/held.h"
+#include "guest/inspect.h"
 #include "guest/monitor_socket.h"
 #include "host/maps_text.h"
 #include "host/proc_text.h"
 #include "host/read_all.h"
+#include "log.h"
 #include "xalloc.h"
 
 #define MAPS_TEXT_MAX (64u * 1024u * 1024u)
 #define STATUS_SIZE   16384
+
+/* A monitor that somebody else holds is asked again later, and less and less
+ * often: each time a thread waits for it. */
+#define STATE_RETRY_NS    (5ull * 1000000000ull)
+#define STATE_RETRIES_MAX 6
 
 struct adoption *adoption_create(pid_t pid)
 {
@@ -26,6 +33,7 @@ struct adoption *adoption_create(pid_t pid)
 	adoption->pid = pid;
 	adoption->identity.pidfd = -1;
 	adoption->maps_fd = -1;
+	adoption->state.state = VIRT_STATE_RUNNING;
 	adoption->confidential = "";
 	return adoption;
 }
@@ -295,6 +303,7 @@ static int find_memory(const struct sys *sys, struct adoption *a,
 		       struct why *why)
 {
 	struct monitor monitor = { 0 };
+	struct why unsaid;
 	int err;
 
 	if (a->qmp_path)
@@ -302,6 +311,9 @@ static int find_memory(const struct sys *sys, struct adoption *a,
 					  why);
 	else
 		err = check_threads(sys, a, why);
+	/* what is wrong with its answers the map will tell */
+	if (!err && monitor.ops)
+		inspect_state(sys, &monitor, &a->state, &unsaid);
 	if (!err)
 		err = inspect_map(sys, &a->identity, &monitor, &a->built, why);
 	if (err && a->may_lack_map) {
@@ -361,13 +373,15 @@ void adopt_guest(struct guest *guest, struct adoption *a)
 	struct domain_info *domain = &guest->domain;
 
 	guest->adopted = xcalloc(1, sizeof(*guest->adopted));
-	*guest->adopted = (struct adopted) { a->qmp_path, a->maps_fd };
+	*guest->adopted = (struct adopted) { a->qmp_path, a->maps_fd, 0, 0 };
 	a->qmp_path = NULL;
 	a->maps_fd = -1;
 	free(guest->name);
 	guest->name = xstrdup(a->name);
 	guest->has_domain = true;
-	guest->state = VIRT_STATE_RUNNING;
+	guest->state = a->state.state;
+	guest->job = a->state.job;
+	guest->is_postcopy = a->state.is_postcopy;
 	domain->uuid = guest->uuid;
 	domain->name = xstrdup(a->name);
 	domain->type = DOMAIN_KVM;
@@ -387,6 +401,59 @@ void adopt_guest(struct guest *guest, struct adoption *a)
 	guest->wants_measure = true;
 	sampler_set_hint(guest->sampler, &guest->built.cpus);
 	adopt_take_cells(guest);
+}
+
+void adopt_ask_state(const struct guest *guest, struct inspection *i)
+{
+	const struct adopted *adopted = guest->adopted;
+	const struct sys *sys = guest->env->sys;
+
+	if (!adopted || !adopted->qmp_path ||
+	    sys->ops->now_ns(sys->self) < adopted->state_retry_ns)
+		return;
+	if (!i->qmp_path)
+		i->qmp_path = xstrdup(adopted->qmp_path);
+	i->is_qmp_checked = true;
+	i->asks_state = true;
+}
+
+static void note_no_state(struct guest *guest, const struct why *why)
+{
+	struct adopted *adopted = guest->adopted;
+	const struct sys *sys = guest->env->sys;
+
+	if (adopted->state_failures == 0)
+		log_info("adopt",
+			 "guest %s: its monitor does not say how it is: %s; "
+			 "going on as before, and asking again later",
+			 guest->name, why->text);
+	adopted->state_retry_ns = sys->ops->now_ns(sys->self) +
+				  (STATE_RETRY_NS << adopted->state_failures);
+	if (adopted->state_failures < STATE_RETRIES_MAX)
+		adopted->state_failures++;
+}
+
+void adopt_take_state(struct guest *guest, const struct inspection *i)
+{
+	if (!guest->adopted || !i->asks_state || i->err)
+		return;
+	if (i->state_err) {
+		note_no_state(guest, &i->state_why);
+		return;
+	}
+	guest->adopted->state_failures = 0;
+	if (guest->state != i->state.state || guest->job != i->state.job)
+		log_info("adopt", "guest %s is %s now%s", guest->name,
+			 virt_state_text(i->state.state),
+			 i->state.job ? ", and QEMU is at work on it" : "");
+	guest->state = i->state.state;
+	guest->job = i->state.job;
+	guest->is_postcopy = i->state.is_postcopy;
+	if (guest->job != VIRT_JOB_NONE)
+		guest->wants_measure = true; /* ask again soon */
+	if (guest->built.map && !guest->built.is_inferred &&
+	    guest->built.devices != i->state.devices)
+		guest->wants_map = true;
 }
 
 int adopt_poll(const struct guest *guest)

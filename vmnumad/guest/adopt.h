@@ -12,9 +12,11 @@
 
 #include "guest/identity.h"
 #include "guest/map_build.h"
+#include "guest/run_state.h"
 #include "why.h"
 
 struct guest;
+struct inspection;
 struct sys;
 
 /* Longer names and paths are refused. */
@@ -33,6 +35,7 @@ struct adoption {
 	struct identity identity; /* with its -uuid, or one that was made */
 	int maps_fd; /* its /proc/PID/maps, -1 not open */
 	struct map_result built; /* its map; built.map NULL: none yet */
+	struct run_state state; /* how it is; without monitor: it runs */
 	struct why map_why; /* then why */
 	const char *held_by; /* what holds its memory, or NULL */
 	const char *confidential; /* SEV or TDX, or "" */
@@ -42,6 +45,8 @@ struct adoption {
 struct adopted {
 	char *qmp_path; /* owned, as above */
 	int maps_fd; /* owned: reads as empty once the process calls execve */
+	uint64_t state_retry_ns; /* its monitor is not asked how it is before */
+	unsigned int state_failures; /* to answer that, in a row */
 };
 
 /* An empty one for pid. adoption_free() ends it, and takes NULL. */
@@ -68,6 +73,15 @@ void adopt_guest(struct guest *guest, struct adoption *adoption);
 
 /* The vCPUs' cells as the guest's map has them; call after each new map. */
 void adopt_take_cells(struct guest *guest);
+
+/* Let an inspection of an adopted guest ask its monitor how it is; nothing for one
+ * without a monitor, of libvirt, or whose monitor did not answer a moment ago. */
+void adopt_ask_state(const struct guest *guest, struct inspection *inspection);
+
+/* Take the answer in, if it was asked: running, paused, migrating, as libvirt says
+ * it of other guests; and a new map is wanted when memory was plugged in or out.
+ * Without an answer what was known stays. */
+void adopt_take_state(struct guest *guest, const struct inspection *inspection);
 
 /* 0 while the guest's process lives and runs the program that was adopted,
  * -ESRCH once it ended, -ENOEXEC once it runs another one. One poll(2) while it has vCPUs. */

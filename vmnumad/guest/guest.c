@@ -255,6 +255,7 @@ static void on_inspected(void *arg, struct inspection *i)
 		if (has_asked_map)
 			take_map(guest, i);
 		guest_take_measure(guest, i);
+		adopt_take_state(guest, i);
 	}
 	if (i->err < 0 || lacks_map || guest->is_denied) {
 		if (!*i->why.text)
@@ -290,6 +291,7 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 		i->asks_map = open_monitor(guest, i, &i->why) == 0;
 	if (guest->built.map)
 		i->map = guest_map_ref(guest->built.map);
+	adopt_ask_state(guest, i);
 	/* no other process is looked for in place of one that was adopted */
 	if ((guest->adopted && i->known.pidfd < 0) ||
 	    inspect_start(i, env->pool) < 0) {

@@ -127,17 +127,5 @@ bool guest_may_rehome(const struct guest *guest)
 
 const char *guest_state_text(const struct guest *guest)
 {
-	if (!guest->has_domain)
-		return "unknown";
-	switch (guest->state) {
-	case VIRT_STATE_RUNNING:
-		return "running";
-	case VIRT_STATE_PAUSED:
-		return "paused";
-	case VIRT_STATE_CRASHED:
-		return "crashed";
-	case VIRT_STATE_OFF:
-		break;
-	}
-	return "off";
+	return guest->has_domain ? virt_state_text(guest->state) : "unknown";
 }

@@ -13,6 +13,9 @@
 /* For all questions of one map: a guest has some ten regions at 1 ms each. */
 #define MAP_DEADLINE_NS (20ull * 1000000000ull)
 
+/* To be told how a guest is, which takes a millisecond. */
+#define STATE_DEADLINE_NS (2ull * 1000000000ull)
+
 struct inspection *inspect_create(const struct sys *sys,
 				  const struct uuid *uuid)
 {
@@ -70,16 +73,39 @@ int inspect_map(const struct sys *sys, const struct identity *identity,
 	return err;
 }
 
+static int open_socket(struct inspection *i, struct why *why)
+{
+	return monitor_socket_open(&i->sys, i->qmp_path,
+				   i->is_qmp_checked ? i->identity.pid : 0,
+				   &i->monitor, why);
+}
+
 static void build_map(struct inspection *i)
 {
 	if (!i->monitor.ops && i->qmp_path)
-		i->map_err = monitor_socket_open(
-			&i->sys, i->qmp_path,
-			i->is_qmp_checked ? i->identity.pid : 0, &i->monitor,
-			&i->why);
+		i->map_err = open_socket(i, &i->why);
 	if (!i->map_err)
 		i->map_err = inspect_map(&i->sys, &i->identity, &i->monitor,
 					 &i->built, &i->why);
+}
+
+int inspect_state(const struct sys *sys, struct monitor *monitor,
+		  struct run_state *ret_state, struct why *why)
+{
+	uint64_t deadline_ns = sys->ops->now_ns(sys->self) + STATE_DEADLINE_NS;
+
+	return run_state_ask(sys, monitor, deadline_ns, ret_state, why);
+}
+
+static void ask_state(struct inspection *i)
+{
+	i->state_err = open_socket(i, &i->state_why);
+	if (i->state_err)
+		return;
+	i->state_err =
+		inspect_state(&i->sys, &i->monitor, &i->state, &i->state_why);
+	i->monitor.ops->close(i->monitor.self);
+	i->monitor.ops = NULL;
 }
 
 static void run(void *arg)
@@ -97,6 +123,8 @@ static void run(void *arg)
 	i->measure_err = map ? measure_guest(&i->sys, &i->identity, map, i->ask,
 					     &i->measure)
 			     : -ENODATA;
+	if (i->asks_state)
+		ask_state(i);
 }
 
 static void on_done(void *arg)

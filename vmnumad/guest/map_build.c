@@ -16,6 +16,7 @@
 
 #include "guest/map_facts.h"
 #include "guest/map_probe.h"
+#include "guest/run_state.h"
 #include "host/maps_text.h"
 #include "host/read_all.h"
 #include "log.h"
@@ -415,6 +416,7 @@ int map_build(const struct sys *sys, const struct identity *identity,
 		b.skipped = NULL;
 		result.n_questions = b.asker.n_asked;
 		result.is_inferred = monitor == NULL;
+		result.devices = run_state_devices(&b.facts.devices);
 		snprintf(result.qemu_version, sizeof(result.qemu_version),
 			 "%u.%u.%u", b.facts.version.major,
 			 b.facts.version.minor, b.facts.version.micro);

@@ -48,6 +48,7 @@ struct map_result {
 	size_t n_skipped; /* length of skipped */
 	unsigned int n_questions; /* what it took */
 	bool is_inferred; /* nobody was asked: see map_infer.h */
+	uint64_t devices; /* fingerprint of its memory devices: run_state.h */
 	char qemu_version[QEMU_VERSION_SIZE]; /* "7.2.22"; inferred: "0.0.0" */
 };
 

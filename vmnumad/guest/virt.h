@@ -116,6 +116,9 @@ enum virt_state {
 	VIRT_STATE_CRASHED, /* panicked, or on its way to the end */
 };
 
+/* "running", "paused", … */
+const char *virt_state_text(enum virt_state state);
+
 enum virt_job {
 	VIRT_JOB_NONE, /* nothing under way */
 	VIRT_JOB_MIGRATION_IN, /* this host receives it */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon.h"
+#include "guest/adopt.h"
 #include "guest/inspect.h"
 #include "serve/control.h"
 #include "serve/params.h"
@@ -55,6 +56,7 @@ static void on_looked(void *arg, struct inspection *i)
 
 	if (guest && i->measure.cells) {
 		guest_take_measure(guest, i);
+		adopt_take_state(guest, i);
 		look->fn(look->daemon, look->call, guest, i, look->arg);
 	} else {
 		free(look->arg);
@@ -85,6 +87,7 @@ void guest_look(struct daemon *daemon, struct control_call *call,
 	i->ask = ask;
 	i->ask.round = guest->measure_rounds++;
 	i->map = guest_map_ref(guest->built.map);
+	adopt_ask_state(guest, i);
 	i->done = on_looked;
 	i->arg = look;
 	if (identity_dup(&daemon->sys, &guest->identity, &i->known) == 0 &&

@@ -3,8 +3,8 @@
 # lab: --nodes 2 --kernel 6.12
 #
 # Guests that libvirt does not manage: a QEMU started by hand is adopted through
-# its monitor and its memory follows vCPUs that taskset pins; one without a
-# monitor is inferred and moves on request only. What is no guest is refused, and
+# its monitor and its memory follows vCPUs that taskset pins, a DIMM that is plugged
+# in too, but not while it is paused; one without a monitor is inferred and moves on request only. What is no guest is refused, and
 # why. A restart of the daemon keeps both, release and the end of the process end
 # it.
 
@@ -48,6 +48,23 @@ pin_by_hand() {
 	done
 }
 
+# qmp COMMAND [ARGUMENTS]: said to hand on a monitor of our own.
+qmp() {
+	local answer
+	answer=$({
+		echo '{"execute":"qmp_capabilities"}'
+		echo "{\"execute\":\"$1\",\"arguments\":${2:-{\}}}"
+		sleep 1
+	} | socat - UNIX-CONNECT:/run/hand.test)
+	[[ $answer != *'"error"'* ]] || fail "QEMU says $answer"
+}
+
+# hand_has STATE REGIONS: of its DIMM.
+hand_has() {
+	[ "$(vmnumactl --json show hand |
+		json '.guests[0] | "\(.state) \([.regions[] | select(.block == "d0") | "\(.size) in \(.cell)"] | join(","))"')" = "$1 $2" ]
+}
+
 is_listed() {
 	[ "$(vmnumactl --json list | json "[.guests[] | select(.name == \"$1\")] | length")" = 1 ]
 }
@@ -68,7 +85,8 @@ adopted_as_before() {
 start_libvirtd
 small_guest theirs
 virsh -q create "$LAB_OUT/theirs.xml" >/dev/null
-options_of hand '-name guest=hand,debug-threads=on -m 512 -qmp unix:/run/hand.qmp,server=on,wait=off
+options_of hand '-name guest=hand,debug-threads=on -m 512,slots=1,maxmem=1G
+	-qmp unix:/run/hand.qmp,server=on,wait=off -qmp unix:/run/hand.test,server=on,wait=off
 	-object memory-backend-ram,id=m0,size=256M -object memory-backend-ram,id=m1,size=256M
 	-numa node,nodeid=0,cpus=0,memdev=m0 -numa node,nodeid=1,cpus=1,memdev=m1'
 options_of bare '-name guest=bare,debug-threads=on -m 256'
@@ -110,6 +128,29 @@ vmnumactl show hand
 [ "$(vmnumactl --json show hand | json '[.guests[0].cells[].id] | join(",")')" = 0,1 ] ||
 	fail 'its cells are not known'
 counts_must_agree hand
+
+note 'a DIMM comes, on the wrong node'
+qmp object-add '{"qom-type":"memory-backend-ram","id":"d0","size":134217728,"host-nodes":[0],"policy":"preferred","prealloc":true}'
+qmp device_add '{"driver":"pc-dimm","id":"dimm0","memdev":"d0","node":1}'
+wait_until 30 hand_has running '134217728 in 1' || fail 'its DIMM is not seen'
+wait_until 60 guest_is_on hand 1 99 ||
+	fail "only $(guest_share hand 1) % of the memory is on node 1"
+counts_must_agree hand
+
+note 'nothing moves while it is paused, and a DIMM that goes is gone'
+qmp device_del '{"id":"dimm0"}'
+wait_until 30 hand_has running '' || fail 'a DIMM that is gone is still in its map'
+qmp object-del '{"id":"d0"}'
+qmp stop
+wait_until 30 hand_has paused '' || fail 'it is not said that it is paused'
+pin_by_hand hand 0
+wait_until 30 explain_says hand paused || fail "it is not said why it stays: $(vmnumactl explain hand)"
+sleep 4
+guest_is_on hand 1 99 || fail 'it was moved while it was paused'
+qmp cont
+wait_until 60 guest_is_on hand 0 ||
+	fail "only $(guest_share hand 0) % of the memory followed the vCPUs"
+hand_has running '' || fail 'it is not said that it runs'
 
 note 'without a monitor: on request only'
 expect 0 'inferred' vmnumactl adopt --pid "$(guest_pid bare)"
