@@ -24,6 +24,7 @@
 #define PAGE_WORDS   (PAGE_BYTES / sizeof(uint64_t))
 #define STRIDE_WORDS 64 /* one word in so many is written and checked */
 #define PAGES_MAX    (1ull << 20) /* that can be filled: 4 GiB */
+#define FEW_PAGES    1024 /* the kernel's own come and go with the rest */
 
 uint64_t memory_pages(void)
 {
@@ -50,19 +51,19 @@ static void load_module(const char *name)
 
 void load_modules(void)
 {
-	DIR *dir = opendir("/modules");
-	struct dirent *entry;
+	struct dirent **entries;
+	int n = scandir("/modules", &entries, NULL, alphasort);
 
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
-			load_module(entry->d_name);
+	for (int i = 0; i < n; i++) {
+		if (entries[i]->d_name[0] != '.')
+			load_module(entries[i]->d_name);
+		free(entries[i]);
 	}
-	closedir(dir);
+	if (n >= 0)
+		free(entries);
 }
 
-void follow_begin(struct follow *follow, uint64_t percent)
+void follow_begin(struct follow *follow, uint64_t percent, uint64_t keep_after)
 {
 	unsigned long nodes = 0xff;
 
@@ -71,6 +72,7 @@ void follow_begin(struct follow *follow, uint64_t percent)
 	mkdir("/sys", 0755);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	follow->percent = percent;
+	follow->keep_after = keep_after;
 	follow->lowest_pages = memory_pages();
 	follow->buffer =
 		mmap(NULL, PAGES_MAX * PAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -83,25 +85,37 @@ void follow_begin(struct follow *follow, uint64_t percent)
 		MPOL_INTERLEAVE, &nodes, 8 * sizeof(nodes), 0);
 }
 
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return 0; /* there is no such file */
+	len = write(fd, text, strlen(text));
+	close(fd);
+	return len < 0 ? -1 : 1;
+}
+
+/* The kernel then refuses at once what ACPI asks of it. */
+static void keep_memory(void)
+{
+	if (write_file("/sys/firmware/acpi/hotplug/memory/enabled", "0") != 1)
+		die("memory cannot be kept");
+	say("probe keeps what memory comes now\n");
+}
+
 /* A CPU that was plugged in waits for somebody to say this. */
 static void start_cpus(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_CONF);
 	char path[64];
-	ssize_t len;
 
 	for (long cpu = 1; cpu < n; cpu++) {
-		int fd;
-
 		snprintf(path, sizeof(path),
 			 "/sys/devices/system/cpu/cpu%ld/online", cpu);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		len = write(fd, "1", 1);
-		if (len != 1)
+		if (write_file(path, "1") < 0)
 			say("probe: CPU %ld does not start\n", cpu);
-		close(fd);
 	}
 }
 
@@ -144,6 +158,9 @@ void follow_step(struct follow *follow)
 	if (want < follow->pages)
 		madvise(follow->buffer + want * PAGE_WORDS,
 			(follow->pages - want) * PAGE_BYTES, MADV_DONTNEED);
+	if (follow->pages > FEW_PAGES && want <= FEW_PAGES &&
+	    follow->keep_after && --follow->keep_after == 0)
+		keep_memory();
 	follow->pages = want;
 	start_cpus();
 }

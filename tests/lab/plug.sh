@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# Words for scenarios in which the memory of the guest "web" changes: drivers that
-# its kernel keeps in modules, devices to plug in, and where the memory of one lies.
+# Words for scenarios with devices: drivers that a guest's kernel keeps in modules,
+# and, in the guest "web", devices to plug in and where the memory of one lies.
 # Sourced by them after lib.sh.
 
-# guest_modules NAME MODULE...: a defined guest gets these modules of the
-# kernel, which its probe loads; none of them may need another one.
+# guest_modules NAME MODULE...: a defined guest gets these modules of the kernel
+# and those that they need; its probe loads them. Those that are built in cost
+# nothing.
 guest_modules() {
-	local name=$1 root module
+	local name=$1 root module path n=100
 	root=$(mktemp -d /tmp/modules.XXXX)
 	mkdir "$root/modules"
 	shift
 	for module in "$@"; do
-		xzcat -f "$(modinfo -b "$LAB_KERNEL_DIR" -k "$(uname -r)" -n "$module")" \
-			>"$root/modules/$module.ko"
-	done
+		modprobe -d "$LAB_KERNEL_DIR" -S "$(uname -r)" --show-depends "$module"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+		while read -r path; do
+			n=$((n + 1))
+			xzcat -f "$path" >"$root/modules/$n.ko"
+		done
 	{
 		cat "$LAB_GUEST_DIR/initramfs"
 		(cd "$root" && find modules | cpio --quiet -o -H newc)

@@ -13,8 +13,11 @@
  * default 100; less leaves the host time for other work), probe.period_ms=N (a
  * line every N milliseconds in place of every second, 50 or more),
  * probe.follow=PERCENT (of the memory that comes later, to be filled too; each
- * line then tells follow=BYTES of it, and plugged CPUs are started). Modules in
- * the initramfs' /modules are loaded first.
+ * line then tells follow=BYTES of it, and plugged CPUs are started),
+ * probe.keep=N (the Nth time that all of it has gone is the last: from then on
+ * the guest gives no memory back), probe.share=TAG (of a virtiofs to mount; each
+ * line then tells share=NUMBER, read from its file "word"). Modules in the
+ * initramfs' /modules are loaded first.
  */
 #define _GNU_SOURCE
 
@@ -51,6 +54,8 @@ struct settings {
 	uint64_t busy_percent; /* of the time, 100 never sleeps */
 	uint64_t period_ms; /* from one line to the next */
 	uint64_t follow_percent; /* of memory that comes later, to fill */
+	uint64_t keep_after; /* times that it has gone; 0: never */
+	char share[32]; /* a directory of the host to mount, "": none */
 	int idle; /* fill, then touch nothing */
 };
 
@@ -235,12 +240,13 @@ static void *touch_for_ever(void *arg)
 
 /* Prints one line for the time since the last; a gap still open counts. */
 static void report(struct toucher *touchers, uint64_t n,
-		   const struct follow *follow, uint64_t start_ns,
-		   uint64_t interval_ns, uint64_t *touches_before)
+		   const struct follow *follow, const struct share *share,
+		   uint64_t start_ns, uint64_t interval_ns,
+		   uint64_t *touches_before)
 {
 	uint64_t touches = 0, wrong = follow->wrong, gap = 0, g, last, i;
 	uint64_t now = now_ns();
-	char filled[32] = "";
+	char filled[32] = "", read[32] = "";
 
 	for (i = 0; i < n; i++) {
 		touches += atomic_load(&touchers[i].touches);
@@ -254,18 +260,22 @@ static void report(struct toucher *touchers, uint64_t n,
 	if (follow->buffer)
 		snprintf(filled, sizeof(filled), " follow=%llu",
 			 (unsigned long long)(follow->pages * PAGE_BYTES));
+	if (share->is_mounted)
+		snprintf(read, sizeof(read), " share=%llu",
+			 (unsigned long long)share->word);
 	say("probe t=%llu touches=%llu longest_gap_ms=%llu wrong=%llu ms=%llu "
-	    "at_ms=%llu%s\n",
+	    "at_ms=%llu%s%s\n",
 	    (unsigned long long)((now - start_ns) / NS_PER_SEC),
 	    (unsigned long long)(touches - *touches_before),
 	    (unsigned long long)(gap / NS_PER_MS), (unsigned long long)wrong,
 	    (unsigned long long)(interval_ns / NS_PER_MS),
-	    (unsigned long long)(now / NS_PER_MS), filled);
+	    (unsigned long long)(now / NS_PER_MS), filled, read);
 	*touches_before = touches;
 }
 
 static void report_for_ever(struct toucher *touchers, uint64_t n,
-			    struct follow *follow, uint64_t period_ns)
+			    struct follow *follow, struct share *share,
+			    uint64_t period_ns)
 {
 	uint64_t start = now_ns(), last = start, next = start, touches = 0, now;
 	struct timespec at;
@@ -277,8 +287,10 @@ static void report_for_ever(struct toucher *touchers, uint64_t n,
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 		if (follow->buffer)
 			follow_step(follow);
+		if (share->is_mounted)
+			share_step(share);
 		now = now_ns();
-		report(touchers, n, follow, start, now - last, &touches);
+		report(touchers, n, follow, share, start, now - last, &touches);
 		last = now;
 		/* A guest that stood still does not then print many lines. */
 		if (now > next + period_ns)
@@ -292,7 +304,7 @@ void read_file(const char *path, char *buf, size_t size)
 	ssize_t len;
 
 	if (fd < 0)
-		die("cannot open a file of /proc");
+		die("cannot open a file");
 	len = read(fd, buf, size - 1);
 	buf[len > 0 ? len : 0] = '\0';
 	close(fd);
@@ -316,6 +328,11 @@ static void read_settings(struct settings *settings)
 			settings->period_ms = strtoull(word + 16, NULL, 0);
 		else if (!strncmp(word, "probe.follow=", 13))
 			settings->follow_percent = strtoull(word + 13, NULL, 0);
+		else if (!strncmp(word, "probe.keep=", 11))
+			settings->keep_after = strtoull(word + 11, NULL, 0);
+		else if (!strncmp(word, "probe.share=", 12))
+			snprintf(settings->share, sizeof(settings->share), "%s",
+				 word + 12);
 		else if (!strcmp(word, "probe.idle"))
 			settings->idle = 1;
 	}
@@ -381,6 +398,7 @@ int main(void)
 	static struct toucher touchers[MAX_THREADS];
 	static struct probe probe;
 	static struct follow follow;
+	static struct share share;
 	struct settings settings = { .percent = 75,
 				     .busy_percent = 100,
 				     .period_ms = 1000 };
@@ -397,8 +415,9 @@ int main(void)
 		start_touchers(&probe, touchers);
 	say("probe ready bytes=%llu\n",
 	    (unsigned long long)(probe.pages * PAGE_BYTES));
-	follow_begin(&follow, settings.follow_percent);
+	follow_begin(&follow, settings.follow_percent, settings.keep_after);
+	share_begin(&share, settings.share);
 	report_for_ever(touchers, settings.idle ? 0 : probe.n_threads, &follow,
-			settings.period_ms * NS_PER_MS);
+			&share, settings.period_ms * NS_PER_MS);
 	return 0;
 }
