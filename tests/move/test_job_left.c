@@ -168,6 +168,7 @@ START_TEST(merged_pages_are_left_as_shared)
 	scene_move(s);
 	ck_assert_int_eq(s->receipt.result, JOB_PARTIAL);
 	scene_check_residue(s, RESIDUE_SHARED, 256 * KIB, RESIDUE_COUNT);
+	ck_assert_str_eq(s->receipt.why.text, "");
 	ck_assert_uint_eq(fake_books(s->fake).move_all_calls, 0);
 	ck_assert_uint_eq(scene_on(s, 1), 16 * MIB - 256 * KIB);
 	scene_destroy(s);
@@ -185,6 +186,7 @@ START_TEST(without_the_right_to_move_all_only_shared_pages_stay)
 	scene_move(s);
 	ck_assert_int_eq(s->receipt.result, JOB_PARTIAL);
 	scene_check_residue(s, RESIDUE_SHARED, PAGE_4K_BYTES, RESIDUE_COUNT);
+	ck_assert_ptr_nonnull(strstr(s->receipt.why.text, "CAP_SYS_NICE"));
 	ck_assert_uint_eq(fake_books(s->fake).move_all_calls, 1);
 	ck_assert_uint_eq(scene_on(s, 1), 32 * MIB - PAGE_4K_BYTES);
 	scene_destroy(s);

@@ -34,7 +34,7 @@ static const struct {
 	{ "absent", "never used by the guest, or swapped out" },
 	{ "busy", "in use by the kernel each time; try again later" },
 	{ "pinned", "held by a device or the kernel for long" },
-	{ "shared", "merged with other memory (KSM): not ours to move" },
+	{ "shared", "another process has it too, or KSM merged it" },
 	{ "nomem", "no room, or no free huge page, on the target node" },
 	{ "cpuset",
 	  "the guest's cpuset forbids the target node; see --rehome" },
@@ -105,8 +105,9 @@ static void done_print(struct json_object *job, const struct job_words *w)
 
 static void partial_print(struct json_object *job, const struct job_words *w)
 {
-	printf("%s: moved %s of %s in %s; %s could not be moved.\n", w->guest.s,
+	printf("%s: moved %s of %s in %s; %s could not be moved", w->guest.s,
 	       w->moved.s, w->planned.s, w->took.s, w->left.s);
+	reason_print(job);
 	if (field_has(job, "locality_after"))
 		printf("%s of its memory is local now, %s before.\n",
 		       w->after.s, w->before.s);

@@ -21,6 +21,7 @@
 
 static void head_print(struct json_object *guest)
 {
+	const char *shared_with = field_text(guest, "shared_with", "");
 	autofree char *job = guest_job(guest);
 
 	printf("%s  %s\n", text_name(field_text(guest, "name", "?")).s,
@@ -38,6 +39,9 @@ static void head_print(struct json_object *guest)
 			     ? "Adopted; where its memory lies is inferred: it "
 			       "moves on request only, unless configured."
 			     : "Adopted.");
+	if (*shared_with)
+		printf("Another process maps its memory too: %s.\n",
+		       text_name(shared_with).s);
 	guest_print_problem(guest);
 }
 

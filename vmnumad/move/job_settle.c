@@ -265,6 +265,10 @@ static void book_folio(struct job *job, const struct call *call,
 		book_strike(job, region, folio, was, now_ns);
 		return;
 	case VERDICT_SHARED:
+		if (region->is_shared && job->has_no_move_all)
+			why_set(&job->receipt.why,
+				"what other processes have mapped too moves "
+				"with CAP_SYS_NICE only");
 		job_leave(job, region, &folio, was, RESIDUE_SHARED);
 		return;
 	case VERDICT_UNTRIED:

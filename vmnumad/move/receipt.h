@@ -19,7 +19,8 @@ enum residue {
 	RESIDUE_ABSENT, /* not populated: nothing to move */
 	RESIDUE_BUSY, /* in use by the kernel each time it was tried */
 	RESIDUE_PINNED, /* failed three retries: a long-term reference */
-	RESIDUE_SHARED, /* mapped elsewhere and not ours to move (KSM) */
+	RESIDUE_SHARED, /* mapped elsewhere too: merged by KSM, or by another
+			 * process and we lack CAP_SYS_NICE */
 	RESIDUE_NOMEM, /* no room or no huge page on the target */
 	RESIDUE_CPUSET, /* the guest's cpuset forbids the target */
 	RESIDUE_DENIED, /* the kernel refuses us this process */

@@ -255,6 +255,7 @@ static void on_show_looked(struct daemon *daemon, struct control_call *call,
 		json_append_object(json_add_array(answer, "guests"));
 
 	add_guest(to, daemon, guest);
+	json_add_text(to, "shared_with", guest->domain.shared_with);
 	add_regions(to, guest);
 	add_ledger(to, &guest->ledger);
 	if (looked && looked->measure.slots)
