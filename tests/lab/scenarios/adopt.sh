@@ -102,6 +102,7 @@ kill "$sleeper"
 wait "$sleeper" || true
 expect 4 'there is no process' vmnumactl adopt --pid "$sleeper"
 expect 4 'is vmnumad itself' vmnumactl adopt --pid "$VMNUMAD_PID"
+expect 4 'equally large memory' vmnumactl adopt --pid "$(guest_pid hand)"
 expect 4 'libvirt manages process' vmnumactl adopt --pid "$(cat /run/libvirt/qemu/theirs.pid)"
 expect 4 'was opened by process' vmnumactl adopt --pid "$(guest_pid bare)" --qmp /run/hand.qmp
 expect 4 'is not a socket' vmnumactl adopt --pid "$(guest_pid bare)" --qmp /etc/passwd
