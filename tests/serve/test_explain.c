@@ -101,7 +101,7 @@ static void setup(void)
 	config_init(&d->config);
 	d->loop = serve.loop;
 	d->tick_timer = loop_timer_add(d->loop, nothing, NULL);
-	d->jobs = jobs_create(0);
+	d->jobs = jobs_create(0, (struct mover) { 0 });
 	d->is_virt_up = true;
 	d->env = (struct guest_env) { .sys = &d->sys, .config = &d->config };
 	make_host(&d->topo);
