@@ -35,6 +35,9 @@ int core_plan_order(struct daemon *daemon, struct guest *guest,
 int core_plan_room(struct daemon *daemon, const struct make_room *want,
 		   struct plan *ret_plan, uint64_t *ret_free_bytes);
 
+/* True when the plan has moves for the guest of that index. */
+bool core_has_moves(const struct plan *plan, size_t index);
+
 /* Start a job; as daemon_start_job(). */
 struct job_entry *core_start_job(struct daemon *daemon, struct guest *guest,
 				 const struct plan *plan,

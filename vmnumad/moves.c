@@ -85,6 +85,14 @@ void daemon_free_plan(struct plan *plan)
 	*plan = (struct plan) { 0 };
 }
 
+bool core_has_moves(const struct plan *plan, size_t index)
+{
+	for (size_t i = 0; i < plan->n_moves; i++)
+		if (plan->moves[i].guest == index)
+			return true;
+	return false;
+}
+
 /* Making the spec ----------------------------------------------------------- */
 
 /* What is being put together for a job. */

@@ -84,14 +84,6 @@ static void review_jobs(struct daemon *daemon)
 	}
 }
 
-static bool has_moves(const struct plan *plan, size_t index)
-{
-	for (size_t i = 0; i < plan->n_moves; i++)
-		if (plan->moves[i].guest == index)
-			return true;
-	return false;
-}
-
 /* A pin a moment ago is what led to a job, else what was seen now. */
 static uint64_t trigger_of(const struct daemon *daemon,
 			   const struct guest *guest)
@@ -118,7 +110,7 @@ static bool act(struct daemon *daemon)
 		struct job_entry *entry;
 		struct why why;
 
-		if (g->active_job || !has_moves(plan, index))
+		if (g->active_job || !core_has_moves(plan, index))
 			continue;
 		entry = core_start_job(daemon, g, plan, &order, &why);
 		if (!entry) {
@@ -130,8 +122,10 @@ static bool act(struct daemon *daemon)
 		has_started = true;
 	}
 	index = 0;
-	for (struct guest *g = daemon->guests; g; g = g->next)
-		review_hold(daemon, g, daemon->snapshot.guests[index++].gates);
+	for (struct guest *g = daemon->guests; g; g = g->next, index++)
+		if (g->active_job)
+			review_hold(daemon, g,
+				    daemon->snapshot.guests[index].gates);
 	review_jobs(daemon);
 	return has_started;
 }

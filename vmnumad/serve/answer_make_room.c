@@ -348,14 +348,6 @@ static void on_gone(void *arg)
 	r->call = NULL;
 }
 
-static bool has_moves(const struct plan *plan, int index)
-{
-	for (size_t i = 0; i < plan->n_moves; i++)
-		if (plan->moves[i].guest == (size_t)index)
-			return true;
-	return false;
-}
-
 /* Takes r over. */
 static void go(struct room_call *r, const struct plan *plan)
 {
@@ -370,8 +362,10 @@ static void go(struct room_call *r, const struct plan *plan)
 	json_add_array(r->answer, "jobs");
 	for (struct guest *g = daemon->guests; g; g = g->next) {
 		struct job_entry *entry;
+		size_t index;
 
-		if (!has_moves(plan, daemon_snapshot_index(daemon, g)))
+		index = (size_t)daemon_snapshot_index(daemon, g);
+		if (!core_has_moves(plan, index))
 			continue;
 		r->n_jobs++;
 		entry = daemon_start_job(daemon, g, plan, &order, NULL);
