@@ -185,6 +185,7 @@ void job_entry_pause(struct job_entry *entry, bool is_paused)
 {
 	const struct mover *mover = &entry->jobs->mover;
 
+	entry->has_waited |= is_paused;
 	if (entry->job)
 		mover->ops->pause(mover->self, entry->job, is_paused);
 }
@@ -194,6 +195,7 @@ void job_entry_hold(struct job_entry *entry, unsigned int gate)
 	const struct mover *mover = &entry->jobs->mover;
 
 	entry->held_by = gate;
+	entry->has_waited |= gate != 0;
 	if (entry->job)
 		mover->ops->hold(mover->self, entry->job, gate != 0);
 }

@@ -51,6 +51,7 @@ struct job_entry {
 	struct job_order order; /* what it was asked to be */
 	bool is_superseded; /* stopped to make way for a newer plan */
 	unsigned int held_by; /* the enum gate that it waits for, 0 none */
+	bool has_waited; /* it was paused, or held by a gate */
 	struct plan_move *moves; /* the plan, owned */
 	size_t n_moves; /* length of moves */
 	uint64_t cells_left; /* a bit for each cell below 64 that waited for

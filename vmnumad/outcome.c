@@ -54,13 +54,23 @@ static void log_pools(const struct job_entry *entry)
 	}
 }
 
-/* What moving cost teaches what it will cost. */
-static void learn_rate(struct daemon *daemon, const struct receipt *r)
+/* At the usual pace, and nobody has stopped it. */
+static bool is_typical(const struct job_entry *entry)
 {
+	const struct job_order *order = &entry->order;
+
+	return !entry->has_waited && !order->is_hurried && !order->stall_ns &&
+	       !order->rate_bytes_per_s;
+}
+
+/* What moving cost teaches what it will cost. */
+static void learn_rate(struct daemon *daemon, const struct job_entry *entry)
+{
+	const struct receipt *r = &entry->receipt;
 	double seconds = (double)(r->ended_ns - r->started_ns) / 1e9;
 	double rate;
 
-	if (r->moved_bytes < 64 * MIB || seconds <= 0)
+	if (!is_typical(entry) || r->moved_bytes < 64 * MIB || seconds <= 0)
 		return;
 	rate = (double)r->moved_bytes / seconds;
 	if (daemon->rate_bytes_per_s)
@@ -101,7 +111,7 @@ void core_end_job(struct daemon *daemon, struct job_entry *entry)
 	job_entry_end(entry);
 	log_end(entry);
 	log_pools(entry);
-	learn_rate(daemon, &entry->receipt);
+	learn_rate(daemon, entry);
 }
 
 void core_close_job(struct daemon *daemon, struct job_entry *entry)

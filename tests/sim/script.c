@@ -175,6 +175,17 @@ static int do_has(struct sim *sim, const struct line *l)
 	return 0;
 }
 
+/* Of moving, as the daemon has learnt it. */
+static int do_rate(struct sim *sim, const struct line *l)
+{
+	uint64_t mib = sim->daemon.rate_bytes_per_s / MIB;
+
+	if (mib < l->n[0] || mib > l->n[1])
+		check_failed(sim, 0, "%llu MiB/s learnt, expected %llu to %llu",
+			     (unsigned long long)mib, l->n[0], l->n[1]);
+	return 0;
+}
+
 static const struct command commands[] = {
 	{ "offline", 1, 1, A_NODE, false, do_node },
 	{ "online", 1, 1, A_NODE, false, do_node },
@@ -190,6 +201,7 @@ static const struct command commands[] = {
 	{ "back", 1, 1, THE_WORLD, false, do_jump },
 	{ "plan", 0, 0, THE_WORLD, false, do_plan },
 	{ "quiet", 1, 1, THE_WORLD, false, do_quiet },
+	{ "rate", 2, 2, THE_WORLD, false, do_rate },
 	{ "budget", 1, 1, THE_WORLD, false, do_budget },
 	{ "cooldown", 1, 1, THE_WORLD, false, do_config },
 	{ "hostbudget", 1, 1, THE_WORLD, false, do_config },
