@@ -180,7 +180,7 @@ void adopted_drop(struct daemon *daemon, struct guest *guest, const char *why)
 	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
 
 	if (entry)
-		daemon_cancel_job(daemon, entry, why);
+		job_entry_cancel(entry, why);
 	tell_let_go(daemon, guest, why);
 	daemon_drop_guest(daemon, guest);
 	resume_save(daemon);

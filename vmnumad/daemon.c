@@ -4,7 +4,7 @@
  *
  * Theory of operation. Once a sampling period, and a moment after anything
  * happens to a guest, there is a tick: observe (observe.c) fills a snapshot,
- * decide (policy/) makes a plan of it, act (moves.c) starts a job for each
+ * decide (policy/) makes a plan of it, act (tick.c) starts a job for each
  * guest that the plan has moves for. Nothing here blocks: libvirt is asked on
  * virt_pool, guests are looked at on look_pool, pages are moved by the crew;
  * their answers come back as callbacks in the loop. Events are a reason to
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "adopted.h"
+#include "core.h"
 #include "ends.h"
 #include "events.h"
 #include "history.h"
@@ -25,6 +26,7 @@
 #include "move/crew.h"
 #include "move/pools.h"
 #include "options.h"
+#include "rehome.h"
 #include "resume.h"
 #include "serve/answer.h"
 #include "serve/control.h"
@@ -44,19 +46,6 @@
 
 /* Guests -------------------------------------------------------------------- */
 
-struct guest *daemon_find_guest(struct daemon *daemon, const char *name)
-{
-	struct guest *by_name = NULL;
-
-	for (struct guest *g = daemon->guests; g; g = g->next) {
-		if (strcmp(g->uuid.text, name) == 0)
-			return g;
-		if (strcmp(g->name, name) == 0)
-			by_name = g;
-	}
-	return by_name;
-}
-
 struct guest *daemon_get_guest(struct daemon *daemon, const struct uuid *uuid)
 {
 	struct guest **link = &daemon->guests;
@@ -71,27 +60,54 @@ struct guest *daemon_get_guest(struct daemon *daemon, const struct uuid *uuid)
 
 void daemon_drop_guest(struct daemon *daemon, struct guest *guest)
 {
-	struct guest **link = &daemon->guests;
-	struct job_entry *entry;
-
-	while (*link != guest)
-		link = &(*link)->next;
-	*link = guest->next;
-	daemon->n_guests--;
-	/* the job finds its process dead by itself; do not let it wait */
-	entry = jobs_find(daemon->jobs, guest->active_job);
-	if (entry && entry->job)
-		crew_wake(daemon->crew, entry->job);
-	log_info("virt", "guest %s: gone", guest->name);
-	if (guest->has_domain && !guest->adopted)
-		tell_guest(daemon, guest, false);
+	core_forget_guest(daemon, guest);
 	guest_destroy(guest);
-	daemon->snapshot.n_guests = 0; /* it pointed into the guest */
+}
+
+/* Ticks and orders ---------------------------------------------------------- */
+
+void daemon_tick(struct daemon *daemon)
+{
+	loop_timer_set(daemon->tick_timer, daemon->config.sample_ns);
+	adopted_watch(daemon);
+	daemon_observe(daemon);
+	rehome_mend(daemon);
+	if (core_tick(daemon))
+		resume_save(daemon);
+	for (struct guest *g = daemon->guests; g; g = g->next)
+		guest_pursue(g, daemon->snapshot.now_ns);
+	daemon->ticks++;
 }
 
 void daemon_tick_soon(struct daemon *daemon)
 {
 	loop_timer_set(daemon->tick_timer, SETTLE_NS);
+}
+
+int daemon_plan_order(struct daemon *daemon, struct guest *guest,
+		      const struct job_order *order, struct plan *ret_plan,
+		      struct refused *ret_refused)
+{
+	/* its cpuset may be another one since it was read last, by our hand too */
+	if (guest->sampler)
+		sampler_refresh(guest->sampler);
+	daemon_observe(daemon);
+	return core_plan_order(daemon, guest, order, ret_plan, ret_refused);
+}
+
+struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
+				   const struct plan *plan,
+				   const struct job_order *order,
+				   struct why *why)
+{
+	struct job_entry *entry =
+		core_start_job(daemon, guest, plan, order, why);
+
+	if (!entry)
+		return NULL;
+	daemon_tick_soon(daemon);
+	resume_save(daemon);
+	return entry;
 }
 
 /* Life ---------------------------------------------------------------------- */
@@ -148,7 +164,6 @@ static void create_parts(struct daemon *daemon)
 
 	daemon->history = history_create();
 	resume_load(daemon);
-	daemon->jobs = jobs_create(daemon->journal.last_id);
 	daemon->virt_pool =
 		task_pool_create(daemon->loop, "virt", VIRT_THREADS, QUEUE_MAX);
 	daemon->look_pool =
@@ -156,6 +171,8 @@ static void create_parts(struct daemon *daemon)
 	daemon->pools = pools_create(&daemon->sys);
 	daemon->crew = crew_create(daemon->loop, &daemon->sys, &crew,
 				   daemon_on_job_ended, daemon);
+	daemon->jobs =
+		jobs_create(daemon->journal.last_id, crew_mover(daemon->crew));
 	daemon->virt = virt_create(daemon->loop, daemon->virt_pool, &virt,
 				   events_virt_handlers(), daemon);
 	daemon->tick_timer = loop_timer_add(daemon->loop, on_tick, daemon);

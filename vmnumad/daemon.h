@@ -124,12 +124,6 @@ struct pace_config daemon_pace(const struct daemon *daemon,
  * which would be taken apart. Reads two small files. */
 bool daemon_may_collapse(const struct daemon *daemon);
 
-/* Ask a job to stop, pause or go on. */
-void daemon_cancel_job(struct daemon *daemon, struct job_entry *entry,
-		       const char *why);
-void daemon_pause_job(struct daemon *daemon, struct job_entry *entry,
-		      bool is_paused);
-
 /* Tell call what the job does, and answer it when it ends. */
 void daemon_watch_job(struct daemon *daemon, struct job_entry *entry,
 		      struct control_call *call);

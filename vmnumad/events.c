@@ -21,8 +21,8 @@ void events_on_guest_known(void *arg, struct guest *guest)
 	struct daemon *daemon = arg;
 	struct job_entry *entry = jobs_find(daemon->jobs, guest->active_job);
 
-	if (entry && entry->job && guest->built.map)
-		job_set_map(entry->job, guest->built.map);
+	if (entry && guest->built.map)
+		job_entry_remap(entry, guest->built.map);
 	resume_guest(daemon, guest);
 	daemon_tick_soon(daemon);
 }

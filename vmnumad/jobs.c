@@ -17,13 +17,15 @@ struct jobs {
 	struct job_entry *first; /* newest, owned */
 	size_t n_entries; /* in the list */
 	uint64_t last_id; /* given out */
+	struct mover mover; /* carries jobs out, borrowed */
 };
 
-struct jobs *jobs_create(uint64_t last_id)
+struct jobs *jobs_create(uint64_t last_id, struct mover mover)
 {
 	struct jobs *jobs = xcalloc(1, sizeof(*jobs));
 
 	jobs->last_id = last_id;
+	jobs->mover = mover;
 	return jobs;
 }
 
@@ -172,24 +174,74 @@ struct job_entry *jobs_first(struct jobs *jobs)
 	return jobs->first;
 }
 
+void job_entry_start(struct job_entry *entry, const struct job_spec *spec)
+{
+	const struct mover *mover = &entry->jobs->mover;
+
+	entry->n_cells = spec->n_cells;
+	entry->cells = xcalloc(spec->n_cells, sizeof(*entry->cells));
+	entry->job = mover->ops->start(mover->self, spec);
+	job_entry_refresh(entry);
+}
+
+void job_entry_cancel(struct job_entry *entry, const char *why)
+{
+	const struct mover *mover = &entry->jobs->mover;
+
+	if (entry->job)
+		mover->ops->cancel(mover->self, entry->job, why);
+}
+
+void job_entry_pause(struct job_entry *entry, bool is_paused)
+{
+	const struct mover *mover = &entry->jobs->mover;
+
+	entry->has_waited |= is_paused;
+	if (entry->job)
+		mover->ops->pause(mover->self, entry->job, is_paused);
+}
+
+void job_entry_hold(struct job_entry *entry, unsigned int gate)
+{
+	const struct mover *mover = &entry->jobs->mover;
+
+	entry->held_by = gate;
+	entry->has_waited |= gate != 0;
+	if (entry->job)
+		mover->ops->hold(mover->self, entry->job, gate != 0);
+}
+
+void job_entry_remap(struct job_entry *entry, struct guest_map *map)
+{
+	const struct mover *mover = &entry->jobs->mover;
+
+	if (entry->job)
+		mover->ops->remap(mover->self, entry->job, map);
+}
+
+void job_entry_wake(struct job_entry *entry)
+{
+	const struct mover *mover = &entry->jobs->mover;
+
+	if (entry->job)
+		mover->ops->wake(mover->self, entry->job);
+}
+
 void job_entry_refresh(struct job_entry *entry)
 {
-	if (!entry->job)
-		return;
-	if (!entry->cells) {
-		entry->n_cells = job_n_cells(entry->job);
-		entry->cells = xcalloc(entry->n_cells, sizeof(*entry->cells));
-	}
-	job_receipt(entry->job, &entry->receipt);
-	job_cells(entry->job, entry->cells);
+	const struct mover *mover = &entry->jobs->mover;
+
+	if (entry->job)
+		mover->ops->progress(mover->self, entry->job, &entry->receipt,
+				     entry->cells);
 }
 
 void job_entry_end(struct job_entry *entry)
 {
+	const struct mover *mover = &entry->jobs->mover;
+
 	job_entry_refresh(entry);
-	ledger_finish(&entry->ledger);
-	ledger_copy(job_ledger(entry->job), &entry->ledger);
-	job_destroy(entry->job);
+	mover->ops->finish(mover->self, entry->job, &entry->ledger);
 	entry->job = NULL;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The book of jobs: those at work and the last ones that ended, with what they
  * were for and who waits for them. Belongs to the loop's thread; the jobs
- * themselves are stepped by the crew.
+ * themselves are a mover's.
  */
 #ifndef JOBS_H
 #define JOBS_H
@@ -13,6 +13,7 @@
 
 #include "guest/identity.h"
 #include "move/job.h"
+#include "move/mover.h"
 #include "order.h"
 #include "plan.h"
 #include "uuid.h"
@@ -21,7 +22,6 @@
 #define JOBS_KEPT 128
 
 struct control_call;
-struct crew;
 struct jobs;
 
 struct job_entry;
@@ -45,12 +45,13 @@ struct job_entry {
 	uint64_t id; /* its number */
 	struct uuid uuid; /* whose memory */
 	char *guest_name; /* its name then, owned */
-	struct job *job; /* at work: borrowed from the crew; else NULL */
+	struct job *job; /* at work: borrowed from the mover; else NULL */
 	pid_t pid; /* its process then */
 	uint64_t start_ticks; /* when that process started */
 	struct job_order order; /* what it was asked to be */
 	bool is_superseded; /* stopped to make way for a newer plan */
 	unsigned int held_by; /* the enum gate that it waits for, 0 none */
+	bool has_waited; /* it was paused, or held by a gate */
 	struct plan_move *moves; /* the plan, owned */
 	size_t n_moves; /* length of moves */
 	uint64_t cells_left; /* a bit for each cell below 64 that waited for
@@ -63,8 +64,9 @@ struct job_entry {
 	struct job_watcher *watchers; /* owned */
 };
 
-/* last_id: the newest number that is used up already. */
-struct jobs *jobs_create(uint64_t last_id);
+/* last_id: the newest number that is used up already. mover carries out what
+ * is started. */
+struct jobs *jobs_create(uint64_t last_id, struct mover mover);
 void jobs_destroy(struct jobs *jobs); /* takes NULL */
 
 /* A new entry for a job that is about to start; moves are copied. */
@@ -77,6 +79,20 @@ uint64_t jobs_next_id(const struct jobs *jobs);
 
 struct job_entry *jobs_find(struct jobs *jobs, uint64_t id);
 struct job_entry *jobs_first(struct jobs *jobs); /* the newest */
+
+/* The job begins. */
+void job_entry_start(struct job_entry *entry, const struct job_spec *spec);
+
+/* Ask a job to stop, wait or go on; nothing once it has ended. */
+void job_entry_cancel(struct job_entry *entry, const char *why);
+void job_entry_pause(struct job_entry *entry, bool is_paused);
+
+/* Let it wait for the enum gate; 0: it goes on. */
+void job_entry_hold(struct job_entry *entry, unsigned int gate);
+
+/* Its guest was mapped anew, or is gone; nothing once it has ended. */
+void job_entry_remap(struct job_entry *entry, struct guest_map *map);
+void job_entry_wake(struct job_entry *entry);
 
 /* Copy the numbers of a job at work into its entry. */
 void job_entry_refresh(struct job_entry *entry);

@@ -28,7 +28,7 @@ static bool is_typical(const struct job_entry *entry)
 	const struct job_order *order = &entry->order;
 	const struct receipt *r = &entry->receipt;
 
-	return !order->is_hurried && !order->stall_ns &&
+	return !entry->has_waited && !order->is_hurried && !order->stall_ns &&
 	       !order->rate_bytes_per_s && r->moved_bytes >= LEAST_BYTES &&
 	       r->ended_ns > r->started_ns &&
 	       r->call_ns >= (r->ended_ns - r->started_ns) / CALLING_LEAST;

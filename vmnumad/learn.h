@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What moving cost teaches what it will cost: the numbers of a job's receipt
- * become those by which the next move of the guest is priced. Called by ends.c;
+ * become those by which the next move of the guest is priced. Called by outcome.c;
  * used by the policy.
  */
 #ifndef LEARN_H

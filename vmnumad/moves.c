@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Act: the last third of a tick, and what an administrator asks for. Turns the
- * moves that policy/ planned for one guest into a job for the mover threads.
- * What becomes of it is in ends.c.
+ * Act: turns the moves that policy/ planned for one guest, in a tick or because
+ * an administrator asks for it, into a job for the mover. Part of the core
+ * (core.h). What becomes of it is in outcome.c and ends.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon.h"
+#include "core.h"
 #include "log.h"
-#include "resume.h"
-#include "move/crew.h"
 #include "tell.h"
 #include "xalloc.h"
 
@@ -40,9 +38,9 @@ struct pace_config daemon_pace(const struct daemon *daemon,
 
 /* Planning ------------------------------------------------------------------ */
 
-int daemon_plan_order(struct daemon *daemon, struct guest *guest,
-		      const struct job_order *order, struct plan *ret_plan,
-		      struct refused *ret_refused)
+int core_plan_order(struct daemon *daemon, struct guest *guest,
+		    const struct job_order *order, struct plan *ret_plan,
+		    struct refused *ret_refused)
 {
 	struct request request = {
 		.to = order->to,
@@ -55,18 +53,29 @@ int daemon_plan_order(struct daemon *daemon, struct guest *guest,
 		.cap_moves = guest->n_cells * NODES_MAX,
 		.cap_decisions = guest->n_cells,
 	};
-	int index;
 
 	plan.moves = xcalloc(plan.cap_moves, sizeof(*plan.moves));
 	plan.decisions = xcalloc(plan.cap_decisions, sizeof(*plan.decisions));
 	*ret_plan = plan;
-	/* its cpuset may be another one since it was read last, by our hand too */
-	if (guest->sampler)
-		sampler_refresh(guest->sampler);
-	daemon_observe(daemon);
-	index = daemon_snapshot_index(daemon, guest);
 	return policy_request(&daemon->config.policy, &daemon->snapshot,
-			      (size_t)index, &request, ret_plan, ret_refused);
+			      (size_t)daemon_snapshot_index(daemon, guest),
+			      &request, ret_plan, ret_refused);
+}
+
+int core_plan_room(struct daemon *daemon, const struct make_room *want,
+		   struct plan *ret_plan, uint64_t *ret_free_bytes)
+{
+	struct plan plan = { 0 };
+
+	for (struct guest *g = daemon->guests; g; g = g->next)
+		plan.cap_decisions += g->n_cells;
+	plan.cap_moves = plan.cap_decisions + NODES_MAX;
+	plan.moves = xcalloc(plan.cap_moves, sizeof(*plan.moves));
+	plan.decisions =
+		xcalloc(plan.cap_decisions + 1, sizeof(*plan.decisions));
+	*ret_plan = plan;
+	return policy_make_room(&daemon->config.policy, &daemon->snapshot, want,
+				ret_plan, ret_free_bytes);
 }
 
 void daemon_free_plan(struct plan *plan)
@@ -74,6 +83,14 @@ void daemon_free_plan(struct plan *plan)
 	free(plan->moves);
 	free(plan->decisions);
 	*plan = (struct plan) { 0 };
+}
+
+bool core_has_moves(const struct plan *plan, size_t index)
+{
+	for (size_t i = 0; i < plan->n_moves; i++)
+		if (plan->moves[i].guest == index)
+			return true;
+	return false;
 }
 
 /* Making the spec ----------------------------------------------------------- */
@@ -226,10 +243,9 @@ bool daemon_may_collapse(const struct daemon *daemon)
 	       strtoull(merged, NULL, 10) == 0;
 }
 
-struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
-				   const struct plan *plan,
-				   const struct job_order *order,
-				   struct why *why)
+struct job_entry *core_start_job(struct daemon *daemon, struct guest *guest,
+				 const struct plan *plan,
+				 const struct job_order *order, struct why *why)
 {
 	int index = daemon_snapshot_index(daemon, guest);
 	struct making making = { 0 };
@@ -263,39 +279,12 @@ struct job_entry *daemon_start_job(struct daemon *daemon, struct guest *guest,
 	entry->start_ticks = guest->identity.start_ticks;
 	policy_price(&daemon->config.policy, &daemon->snapshot, plan,
 		     (size_t)index, &entry->price);
-	entry->job = job_create(&spec, &daemon->sys);
+	job_entry_start(entry, &spec);
 	guest->active_job = entry->id;
 	guest->wants_domain = true; /* has libvirt begun something meanwhile? */
 	guest->stirred_ns = 0;
-	job_entry_refresh(entry);
 	log_start(entry, order);
 	tell_start(daemon, entry);
-	crew_add(daemon->crew, entry->job);
-	daemon_tick_soon(daemon);
-	resume_save(daemon);
 	making_finish(&making);
 	return entry;
-}
-
-/* Control ------------------------------------------------------------------- */
-
-void daemon_cancel_job(struct daemon *daemon, struct job_entry *entry,
-		       const char *why)
-{
-	if (!entry->job)
-		return;
-	job_cancel(entry->job, why);
-	crew_wake(daemon->crew, entry->job);
-}
-
-void daemon_pause_job(struct daemon *daemon, struct job_entry *entry,
-		      bool is_paused)
-{
-	if (!entry->job)
-		return;
-	if (is_paused)
-		job_pause(entry->job);
-	else
-		job_resume(entry->job);
-	crew_wake(daemon->crew, entry->job);
 }

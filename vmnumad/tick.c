@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One tick: observe (observe.c), decide (policy/), act (moves.c). Run once a
- * sampling period and a moment after anything happens to a guest.
+ * The last two thirds of a tick: decide (policy/), and act on the plan: jobs
+ * start, wait, go on and make way for newer plans. Part of the core (core.h).
  */
 #include <stdlib.h>
 
-#include "adopted.h"
-#include "daemon.h"
+#include "core.h"
 #include "log.h"
-#include "loop.h"
-#include "move/crew.h"
-#include "rehome.h"
 #include "tell.h"
 #include "xalloc.h"
 
@@ -51,7 +47,7 @@ static void review_job(struct daemon *daemon, struct guest *guest,
 	if (!why)
 		return;
 	entry->is_superseded = true;
-	daemon_cancel_job(daemon, entry, why);
+	job_entry_cancel(entry, why);
 }
 
 /* A device that was plugged in meanwhile holds all that is there. */
@@ -62,7 +58,7 @@ static void review_stop(struct daemon *daemon, const struct guest *guest,
 	const char *why = job_entry_why_stop(gates);
 
 	if (entry && entry->job && why)
-		daemon_cancel_job(daemon, entry, why);
+		job_entry_cancel(entry, why);
 }
 
 /* Who copies a guest's memory meets pages that come and go, and waits for them:
@@ -75,13 +71,11 @@ static void review_hold(struct daemon *daemon, const struct guest *guest,
 
 	if (!entry || !entry->job || entry->held_by == gate)
 		return;
-	entry->held_by = gate;
+	job_entry_hold(entry, gate);
 	log_info("mover", "job %llu: guest %s: %s%s",
 		 (unsigned long long)entry->id, entry->guest_name,
 		 gate ? "waiting: " : "going on", gate ? gate_text(gate) : "");
 	tell_held(daemon, entry);
-	job_hold(entry->job, gate != 0);
-	crew_wake(daemon->crew, entry->job);
 }
 
 /* Decisions come in the order of the guests. */
@@ -101,14 +95,6 @@ static void review_jobs(struct daemon *daemon)
 	}
 }
 
-static bool has_moves(const struct plan *plan, size_t index)
-{
-	for (size_t i = 0; i < plan->n_moves; i++)
-		if (plan->moves[i].guest == index)
-			return true;
-	return false;
-}
-
 /* A pin a moment ago is what led to a job, else what was seen now. */
 static uint64_t trigger_of(const struct daemon *daemon,
 			   const struct guest *guest)
@@ -120,9 +106,11 @@ static uint64_t trigger_of(const struct daemon *daemon,
 	return now_ns;
 }
 
-static void act(struct daemon *daemon)
+/* True when a job has started. */
+static bool act(struct daemon *daemon)
 {
 	const struct plan *plan = &daemon->plan;
+	bool has_started = false;
 	size_t index = 0;
 
 	for (struct guest *g = daemon->guests; g; g = g->next, index++) {
@@ -133,34 +121,34 @@ static void act(struct daemon *daemon)
 		struct job_entry *entry;
 		struct why why;
 
-		if (g->active_job || !has_moves(plan, index))
+		if (g->active_job || !core_has_moves(plan, index))
 			continue;
-		entry = daemon_start_job(daemon, g, plan, &order, &why);
-		if (entry)
-			job_entry_note_left(entry, plan, index);
-		else
+		entry = core_start_job(daemon, g, plan, &order, &why);
+		if (!entry) {
 			log_warning("mover", "guest %s: no job: %s", g->name,
 				    why.text);
+			continue;
+		}
+		job_entry_note_left(entry, plan, index);
+		has_started = true;
 	}
 	index = 0;
 	for (struct guest *g = daemon->guests; g; g = g->next, index++) {
-		review_stop(daemon, g, daemon->snapshot.guests[index].gates);
-		review_hold(daemon, g, daemon->snapshot.guests[index].gates);
+		unsigned int gates = daemon->snapshot.guests[index].gates;
+
+		if (!g->active_job)
+			continue;
+		review_stop(daemon, g, gates);
+		review_hold(daemon, g, gates);
 	}
 	review_jobs(daemon);
+	return has_started;
 }
 
-void daemon_tick(struct daemon *daemon)
+bool core_tick(struct daemon *daemon)
 {
-	loop_timer_set(daemon->tick_timer, daemon->config.sample_ns);
-	adopted_watch(daemon);
-	daemon_observe(daemon);
 	grow_plan(daemon);
 	policy_decide(&daemon->config.policy, &daemon->snapshot, &daemon->plan);
 	tell_decisions(daemon);
-	rehome_mend(daemon);
-	act(daemon);
-	for (struct guest *g = daemon->guests; g; g = g->next)
-		guest_pursue(g, daemon->snapshot.now_ns);
-	daemon->ticks++;
+	return act(daemon);
 }

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "addr.h"
+#include "move/crew.h"
 #include "run.h"
 #include "scene.h"
 #include "snapshot.h"
+#include "xalloc.h"
 
 static const struct uuid uuid = { "6f0a1fd6-5f5c-4c5e-9a3b-2f1c0d9e8b7a" };
 
@@ -20,7 +22,7 @@ static struct job_entry *add(struct jobs *jobs)
 
 START_TEST(numbers_go_up_from_the_last_one_used)
 {
-	struct jobs *jobs = jobs_create(41);
+	struct jobs *jobs = jobs_create(41, (struct mover) { 0 });
 	struct job_entry *entry;
 
 	ck_assert_uint_eq(jobs_next_id(jobs), 42);
@@ -41,7 +43,7 @@ END_TEST
 
 START_TEST(oldest_ended_jobs_are_forgotten)
 {
-	struct jobs *jobs = jobs_create(0);
+	struct jobs *jobs = jobs_create(0, (struct mover) { 0 });
 	size_t n = 0;
 
 	for (int i = 0; i < JOBS_KEPT + 20; i++)
@@ -102,7 +104,7 @@ static const struct {
 
 START_TEST(job_makes_way_for_what_is_new_and_not_for_what_waits)
 {
-	struct jobs *jobs = jobs_create(0);
+	struct jobs *jobs = jobs_create(0, (struct mover) { 0 });
 	struct job_entry *entry = add(jobs);
 	struct decision before = reviews[_i].before;
 	struct plan plan = { .decisions = &before, .n_decisions = 1 };
@@ -156,7 +158,7 @@ static void count(void *arg, struct job_entry *entry)
 
 START_TEST(watched_jobs_are_not_forgotten)
 {
-	struct jobs *jobs = jobs_create(0);
+	struct jobs *jobs = jobs_create(0, (struct mover) { 0 });
 	struct job_entry *entry = add(jobs);
 	unsigned int n = 0;
 
@@ -175,7 +177,7 @@ END_TEST
 
 START_TEST(each_watcher_is_told_once_and_dropped_ones_never)
 {
-	struct jobs *jobs = jobs_create(0);
+	struct jobs *jobs = jobs_create(0, (struct mover) { 0 });
 	struct job_entry *entry = add(jobs);
 	unsigned int n[3] = { 0 };
 	struct job_watcher *watchers[3];
@@ -197,7 +199,8 @@ END_TEST
 START_TEST(ended_job_leaves_its_numbers)
 {
 	struct scene *s = scene_create(FAKE_LINUX_6_12);
-	struct jobs *jobs = jobs_create(0);
+	/* scene_run() takes the place of its threads */
+	struct jobs *jobs = jobs_create(0, crew_mover(NULL));
 	struct job_entry *entry = add(jobs);
 	uint64_t local_bytes, resident_bytes;
 
@@ -205,6 +208,8 @@ START_TEST(ended_job_leaves_its_numbers)
 	scene_folio(s, 0)->is_ksm = true;
 	scene_job(s);
 	entry->job = s->job;
+	entry->n_cells = job_n_cells(s->job);
+	entry->cells = xcalloc(entry->n_cells, sizeof(*entry->cells));
 	job_entry_refresh(entry);
 	ck_assert_int_eq(entry->receipt.result, JOB_RUNNING);
 	scene_run(s);

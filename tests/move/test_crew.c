@@ -22,11 +22,13 @@ struct harness {
 	struct loop *loop; /* the real one */
 	struct loop_timer *guard; /* ends a test that hangs */
 	struct crew *crew; /* under test */
+	struct mover mover; /* the crew */
 	struct job *jobs[JOBS_MAX]; /* by number; NULL once ended */
 	struct receipt receipts[JOBS_MAX]; /* of those that ended */
 	unsigned int n_jobs; /* added */
 	unsigned int n_ended; /* delivered */
 	unsigned int n_wanted; /* end the loop after so many */
+	int wait; /* index into waits */
 	loop_fn *on_tick; /* a test's own, every millisecond */
 	struct loop_timer *tick; /* calls it */
 };
@@ -82,6 +84,7 @@ static struct harness *harness_create(unsigned int n_threads,
 	h->tick = loop_timer_add(h->loop, on_tick, h);
 	loop_timer_set(h->tick, NS_PER_MS);
 	h->crew = crew_create(h->loop, &h->sys, &config, on_ended, h);
+	h->mover = crew_mover(h->crew);
 	return h;
 }
 
@@ -96,7 +99,7 @@ static void harness_destroy(struct harness *h)
 }
 
 /* A job for all memory of the process. */
-static struct job *make_job(struct harness *h, const struct pace_config *pace)
+static void add_job(struct harness *h, const struct pace_config *pace)
 {
 	struct job_spec *spec = &h->s->spec;
 
@@ -108,13 +111,19 @@ static struct job *make_job(struct harness *h, const struct pace_config *pace)
 	ck_assert_int_eq(h->sys.ops->open_process(h->sys.self, PID,
 						  &spec->identity.pidfd),
 			 0);
-	h->jobs[h->n_jobs] = job_create(spec, &h->sys);
-	return h->jobs[h->n_jobs++];
+	h->jobs[h->n_jobs++] = h->mover.ops->start(h->mover.self, spec);
 }
 
-static void add_job(struct harness *h, const struct pace_config *pace)
+static void pause_first(struct harness *h, bool is_paused)
 {
-	crew_add(h->crew, make_job(h, pace));
+	if (h->jobs[0])
+		h->mover.ops->pause(h->mover.self, h->jobs[0], is_paused);
+}
+
+static void hold_first(struct harness *h, bool is_held)
+{
+	if (h->jobs[0])
+		h->mover.ops->hold(h->mover.self, h->jobs[0], is_held);
 }
 
 static void run_until(struct harness *h, unsigned int n_ended)
@@ -164,34 +173,43 @@ START_TEST(job_with_two_lanes_ends)
 }
 END_TEST
 
-/* Pauses, sees that nothing happens, then goes on. */
-static void pause_a_while(void *arg)
+static const struct {
+	void (*set)(struct harness *h, bool is_waiting);
+	enum job_phase phase; /* of a job that waits so */
+} waits[] = {
+	{ pause_first, PHASE_PAUSED },
+	{ hold_first, PHASE_HELD },
+};
+
+/* Waits, sees that nothing happens, then goes on. */
+static void wait_a_while(void *arg)
 {
 	struct harness *h = arg;
+	struct cell_count cells[1];
 	struct receipt receipt;
 
 	if (!h->jobs[0])
 		return;
-	job_receipt(h->jobs[0], &receipt);
-	if (receipt.phase != PHASE_PAUSED)
+	h->mover.ops->progress(h->mover.self, h->jobs[0], &receipt, cells);
+	if (receipt.phase != waits[h->wait].phase)
 		return;
 	if (++h->s->arg < 20)
 		return;
 	h->on_tick = NULL;
-	job_resume(h->jobs[0]);
-	crew_wake(h->crew, h->jobs[0]);
+	waits[h->wait].set(h, false);
 }
 
-START_TEST(paused_job_waits_for_its_resume)
+START_TEST(waiting_job_goes_on_when_it_may)
 {
 	struct harness *h = harness_create(2, 10000);
 	struct pace_config pace = quick_pace();
 
 	scene_memory(h->s, 0, 256 * MIB, PAGE_2M_BYTES, 0, FAKE_ANON, 0);
-	h->on_tick = pause_a_while;
-	make_job(h, &pace);
-	job_pause(h->jobs[0]);
-	crew_add(h->crew, h->jobs[0]);
+	pace.rate_bytes_per_s = GIB;
+	h->on_tick = wait_a_while;
+	h->wait = _i;
+	add_job(h, &pace);
+	waits[_i].set(h, true);
 	run_until(h, 1);
 	ck_assert_int_eq(h->receipts[0].result, JOB_DONE);
 	ck_assert_uint_ge(h->s->arg, 20);
@@ -204,8 +222,7 @@ static void cancel_first(void *arg)
 	struct harness *h = arg;
 
 	h->on_tick = NULL;
-	job_cancel(h->jobs[0], "enough");
-	crew_wake(h->crew, h->jobs[0]);
+	h->mover.ops->cancel(h->mover.self, h->jobs[0], "enough");
 }
 
 START_TEST(cancel_wakes_a_job_that_waits_for_a_minute)
@@ -230,14 +247,7 @@ static void toggle(void *arg)
 {
 	struct harness *h = arg;
 
-	if (!h->jobs[0])
-		return;
-	if (h->s->arg++ % 2 == 0) {
-		job_pause(h->jobs[0]);
-		return;
-	}
-	job_resume(h->jobs[0]);
-	crew_wake(h->crew, h->jobs[0]);
+	pause_first(h, h->s->arg++ % 2 == 0);
 }
 
 START_TEST(resume_is_never_lost)
@@ -324,7 +334,6 @@ static void add_tests(TCase *tests)
 	const TTest *const all[] = {
 		jobs_side_by_side_all_end,
 		job_with_two_lanes_ends,
-		paused_job_waits_for_its_resume,
 		cancel_wakes_a_job_that_waits_for_a_minute,
 		resume_is_never_lost,
 		calls_per_second_are_bounded_over_all_jobs,
@@ -335,6 +344,8 @@ static void add_tests(TCase *tests)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		tcase_add_test(tests, all[i]);
+	tcase_add_loop_test(tests, waiting_job_goes_on_when_it_may, 0,
+			    (int)(sizeof(waits) / sizeof(*waits)));
 	tcase_set_timeout(tests, 60);
 }
 

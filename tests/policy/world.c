@@ -142,14 +142,19 @@ void world_decide(struct world *w)
 	policy_decide(&w->cfg, &w->s, &w->plan);
 }
 
+void world_pass(struct world *w, uint64_t ns)
+{
+	w->s.now_ns += ns;
+	for (size_t g = 0; g < w->s.n_guests; g++)
+		for (size_t v = 0; v < w->views[g].n_vcpus; v++)
+			w->guests[g].vcpus[v].run_ns +=
+				ns / 1000 * w->guests[g].busy[v];
+}
+
 void world_ticks(struct world *w, unsigned int ticks, uint64_t step_ns)
 {
 	for (unsigned int t = 0; t < ticks; t++) {
-		w->s.now_ns += step_ns;
-		for (size_t g = 0; g < w->s.n_guests; g++)
-			for (size_t v = 0; v < w->views[g].n_vcpus; v++)
-				w->guests[g].vcpus[v].run_ns +=
-					step_ns / 1000 * w->guests[g].busy[v];
+		world_pass(w, step_ns);
 		world_decide(w);
 	}
 }

@@ -51,6 +51,9 @@ void world_pin_all(struct world *w, size_t guest, struct node_mask nodes);
 void world_run(struct world *w, size_t guest, size_t v, int node);
 void world_run_all(struct world *w, size_t guest, int node);
 
+/* Let time pass and the vCPUs run, without deciding. */
+void world_pass(struct world *w, uint64_t ns);
+
 /* Let time pass, in ticks of step_ns, and decide after each. */
 void world_ticks(struct world *w, unsigned int ticks, uint64_t step_ns);
 

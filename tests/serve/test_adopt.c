@@ -92,7 +92,7 @@ static void setup(void)
 	daemon_now->loop = serve.loop;
 	daemon_now->sys = fake_sys_door(host);
 	daemon_now->history = history_create();
-	daemon_now->jobs = jobs_create(0);
+	daemon_now->jobs = jobs_create(0, (struct mover) { 0 });
 	daemon_now->look_pool = task_pool_create(serve.loop, "look", 1, 16);
 	daemon_now->tick_timer = loop_timer_add(serve.loop, on_tick, NULL);
 	config_init(&daemon_now->config);

@@ -12,11 +12,14 @@
 
 #include "daemon.h"
 #include "fake_sys.h"
+#include "guest/adopt.h"
 #include "guest/map.h"
 #include "harness.h"
 #include "loop.h"
 #include "serve/answer.h"
+#include "xalloc.h"
 
+#define PID  4711
 #define UUID "0b9a6b1e-5a3d-4d6e-9c1f-2f6c1b7f8a11"
 #define ASK(params)                                                            \
 	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"explain\","                \
@@ -109,7 +112,7 @@ static void setup(void)
 	config_init(&d->config);
 	d->loop = serve.loop;
 	d->tick_timer = loop_timer_add(d->loop, nothing, NULL);
-	d->jobs = jobs_create(0);
+	d->jobs = jobs_create(0, (struct mover) { 0 });
 	d->is_virt_up = true;
 	d->env = (struct guest_env) { .sys = &d->sys, .config = &d->config };
 	make_host(&d->topo);
@@ -123,7 +126,8 @@ static void teardown(void)
 
 	loop_timer_remove(d->tick_timer);
 	serve_teardown();
-	scene.guest->built.map = NULL;
+	if (scene.guest)
+		scene.guest->built.map = NULL;
 	guest_destroy(scene.guest);
 	jobs_destroy(d->jobs);
 	free(d->plan.moves);
@@ -241,6 +245,31 @@ START_TEST(guest_that_is_not_there_is_said)
 }
 END_TEST
 
+/* The tick that explain brings is what finds out. */
+START_TEST(adopted_guest_that_has_just_ended_is_not_there)
+{
+	struct daemon *d = scene.daemon;
+	int pidfd;
+
+	free(d->config.journal_path);
+	d->config.journal_path = xstrdup("/nonexistent/journal");
+	scene.guest->adopted = xcalloc(1, sizeof(*scene.guest->adopted));
+	scene.guest->adopted->maps_fd = -1;
+	fake_process(scene.host, PID);
+	ck_assert_int_eq(d->sys.ops->open_process(d->sys.self, PID, &pidfd), 0);
+	scene.guest->identity.pidfd = pidfd;
+	fake_process_exit(scene.host, PID);
+	scene.guest->built.map = NULL; /* it is not the guest's own */
+	scene.guest = NULL;
+	explains(ASK("{\"guest\":\"" UUID "\"}"),
+		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32001,"
+		 "\"message\":\"no running guest is called \\\"" UUID "\\\"; "
+		 "\\\"vmnumactl list\\\" shows those that are\","
+		 "\"data\":{\"exit\":1}}}\n");
+	ck_assert_uint_eq(d->n_guests, 0);
+}
+END_TEST
+
 START_TEST(strange_parameters_are_refused)
 {
 	explains(ASK("{\"guest\":3}"),
@@ -268,6 +297,7 @@ int main(void)
 	tcase_add_loop_test(tests, mode_that_is_said_ends_a_hold, 0,
 			    (int)(sizeof(modes) / sizeof(modes[0])));
 	tcase_add_test(tests, guest_that_is_not_there_is_said);
+	tcase_add_test(tests, adopted_guest_that_has_just_ended_is_not_there);
 	tcase_add_test(tests, strange_parameters_are_refused);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

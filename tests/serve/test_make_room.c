@@ -78,7 +78,7 @@ static void setup(void)
 	host->topo.node[1].high_bytes = 20 * MIB;
 	host->ticks = 1;
 	host->history = history_create();
-	host->jobs = jobs_create(0);
+	host->jobs = jobs_create(0, (struct mover) { 0 });
 	start_with(verbs, 0);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The properties that hold in every scenario at every second. Called by
- * host.c when jobs begin and move; script.c says here what it expected in vain.
+ * The properties that hold in every scenario at every second. Called by host.c
+ * and paper.c when jobs begin and move; scenarios say here what they expected in
+ * vain.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -10,6 +11,9 @@
 
 /* A plan that has moved nothing is not made again before this. */
 #define AGAIN_S 60
+
+/* While one of these is closed, a job waits. */
+#define LIBVIRT_GATES (GATE_MIGRATING | GATE_JOB)
 
 void check_failed(struct sim *sim, size_t guest, const char *format, ...)
 {
@@ -39,23 +43,23 @@ static bool is_bound(const struct snap_guest *view, int cell, int node)
 	return n > 0;
 }
 
-static void check_move(struct sim *sim, const struct plan_move *m)
+static void check_move(struct sim *sim, size_t guest, const struct plan_move *m)
 {
-	const struct decision *d = world_decision(sim->w, m->guest, m->cell);
-	const struct sim_guest *g = &sim->guests[m->guest];
+	const struct decision *d = world_decision(sim->w, guest, m->cell);
+	const struct sim_guest *g = &sim->guests[guest];
 
-	if (is_bound(&sim->w->views[m->guest], m->cell, m->from) &&
+	if (is_bound(&sim->w->views[guest], m->cell, m->from) &&
 	    sim->w->s.nodes[m->from].has_memory)
-		check_failed(sim, m->guest, "moved from node %d of its vCPUs",
+		check_failed(sim, guest, "moved from node %d of its vCPUs",
 			     m->from);
 	if (!d->with_shares && d->home.weight[m->from])
-		check_failed(sim, m->guest, "moved from home node %d", m->from);
+		check_failed(sim, guest, "moved from home node %d", m->from);
 	if (g->seen_events != g->events)
 		return;
 	for (size_t i = 0; i < g->n_moves; i++)
 		if (g->moves[i].cell == m->cell && g->moves[i].to == m->from &&
 		    g->moves[i].from == m->to)
-			check_failed(sim, m->guest,
+			check_failed(sim, guest,
 				     "swings between nodes %d and %d", m->from,
 				     m->to);
 }
@@ -70,17 +74,14 @@ static bool is_same_state(const struct sim_guest *g,
 	return true;
 }
 
-void check_start(struct sim *sim, size_t guest)
+static void check_automatic(struct sim *sim, size_t guest,
+			    const struct job_entry *entry)
 {
 	struct sim_guest *g = &sim->guests[guest];
 	const struct snap_guest *view = &sim->w->views[guest];
-	const struct plan *plan = &sim->w->plan;
 
-	if (world_planned(sim->w, guest, NODE_NONE) == 0)
-		return;
-	for (size_t i = 0; i < plan->n_moves; i++)
-		if (plan->moves[i].guest == guest)
-			check_move(sim, &plan->moves[i]);
+	for (size_t i = 0; i < entry->n_moves; i++)
+		check_move(sim, guest, &entry->moves[i]);
 	if (view->gates)
 		check_failed(sim, guest, "planned though a gate is closed");
 	if (view->mode == MODE_OBSERVE || view->mode == MODE_OFF)
@@ -94,6 +95,17 @@ void check_start(struct sim *sim, size_t guest)
 	g->seen_events = g->events;
 }
 
+void check_start(struct sim *sim, size_t guest, const struct job_entry *entry)
+{
+	struct sim_guest *g = &sim->guests[guest];
+
+	if (entry->order.is_automatic)
+		check_automatic(sim, guest, entry);
+	g->n_moves = 0;
+	for (size_t i = 0; i < entry->n_moves && i < SIM_MOVES_MAX; i++)
+		g->moves[g->n_moves++] = entry->moves[i];
+}
+
 static void hour_add(const struct sim *sim, struct sim_hour *hour,
 		     uint64_t bytes)
 {
@@ -101,19 +113,21 @@ static void hour_add(const struct sim *sim, struct sim_hour *hour,
 	hour->sum_bytes += bytes;
 }
 
-void check_moved(struct sim *sim, size_t guest, const struct plan_move *move,
-		 uint64_t bytes)
+void check_moved(struct sim *sim, size_t guest, int to, uint64_t bytes,
+		 bool is_ordered)
 {
 	struct sim_guest *g = &sim->guests[guest];
-	const struct snap_node *to = &sim->w->s.nodes[move->to];
+	const struct snap_node *node = &sim->w->s.nodes[to];
 	uint64_t ram_bytes = sim->w->views[guest].ram_bytes;
-	uint64_t host_bytes = sim->w->cfg.host_bytes_per_hour;
+	uint64_t host_bytes = sim->daemon.config.policy.host_bytes_per_hour;
 
 	g->moved_bytes += bytes;
-	if (bytes && to->free_bytes < to->reserve_bytes)
-		check_failed(sim, guest, "reserve of node %d is broken",
-			     move->to);
-	if (move->reason == REASON_REQUEST)
+	if (bytes && node->free_bytes < node->reserve_bytes)
+		check_failed(sim, guest, "reserve of node %d is broken", to);
+	if (bytes && (sim->w->views[guest].gates & LIBVIRT_GATES) &&
+	    sim->lived_s > g->busy_s + 1)
+		check_failed(sim, guest, "moved while libvirt works on it");
+	if (is_ordered)
 		return;
 	hour_add(sim, &g->hour, bytes);
 	hour_add(sim, &sim->hour, bytes);

@@ -15,7 +15,7 @@
 /* What the program is asked to print. */
 enum show {
 	SHOW_NOTHING,
-	SHOW_LOG, /* the jobs */
+	SHOW_LOG, /* what the daemon tells */
 	SHOW_PLANS, /* the scenario's lines, with the plans behind them */
 };
 
@@ -38,11 +38,10 @@ static int run(const char *path, enum show show, char **ret_text)
 	*(show == SHOW_PLANS ? &sim.plans : &sim.log) = text;
 	if (text && script_run(&sim, file) == 0)
 		status = sim.is_failed ? 1 : 0;
+	host_finish(&sim);
 	if (text)
 		fclose(text);
 	fclose(file);
-	world_destroy(sim.w);
-	free(sim.guests);
 	return status;
 }
 

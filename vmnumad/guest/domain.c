@@ -32,15 +32,6 @@ const char *domain_tune_text(enum domain_tune_mode mode)
 	return "none";
 }
 
-const struct domain_tune *domain_cell_tune(const struct domain_info *info,
-					   size_t cell)
-{
-	if (cell < info->n_cells &&
-	    info->cells[cell].tune.mode != DOMAIN_TUNE_NONE)
-		return &info->cells[cell].tune;
-	return &info->tune;
-}
-
 void domain_finish(struct domain_info *info)
 {
 	free(info->name);

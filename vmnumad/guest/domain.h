@@ -133,7 +133,13 @@ void domain_finish(struct domain_info *info);
 const char *domain_tune_text(enum domain_tune_mode mode);
 
 /* The binding of a cell: its memnode, else that of the whole guest. */
-const struct domain_tune *domain_cell_tune(const struct domain_info *info,
-					   size_t cell);
+static inline const struct domain_tune *domain_cell_tune(
+	const struct domain_info *info, size_t cell)
+{
+	if (cell < info->n_cells &&
+	    info->cells[cell].tune.mode != DOMAIN_TUNE_NONE)
+		return &info->cells[cell].tune;
+	return &info->tune;
+}
 
 #endif

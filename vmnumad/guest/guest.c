@@ -440,15 +440,3 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 	}
 	return 0;
 }
-
-void guest_take_counts(struct guest *guest, const struct cell_count *counts,
-		       size_t n_counts, uint64_t now_ns)
-{
-	for (size_t i = 0; i < n_counts; i++)
-		for (size_t c = 0; c < guest->n_cells; c++)
-			if (guest->cells[c].id == counts[i].cell)
-				memcpy(guest->cells[c].node_bytes,
-				       counts[i].after_bytes,
-				       sizeof(guest->cells[c].node_bytes));
-	guest->measured_ns = now_ns;
-}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest as the policy and people see it; see guest.h. */
+/* A guest as the policy and people see it, and what a job tells of it; see
+ * guest.h. Part of the core (core.h). */
 #include "guest/guest.h"
+
+#include <string.h>
 
 #include "config.h"
 
@@ -125,7 +128,34 @@ bool guest_may_rehome(const struct guest *guest)
 	       guest->domain.policy.is_rehome;
 }
 
+const char *virt_state_text(enum virt_state state)
+{
+	switch (state) {
+	case VIRT_STATE_RUNNING:
+		return "running";
+	case VIRT_STATE_PAUSED:
+		return "paused";
+	case VIRT_STATE_CRASHED:
+		return "crashed";
+	case VIRT_STATE_OFF:
+		break;
+	}
+	return "off";
+}
+
 const char *guest_state_text(const struct guest *guest)
 {
 	return guest->has_domain ? virt_state_text(guest->state) : "unknown";
+}
+
+void guest_take_counts(struct guest *guest, const struct cell_count *counts,
+		       size_t n_counts, uint64_t now_ns)
+{
+	for (size_t i = 0; i < n_counts; i++)
+		for (size_t c = 0; c < guest->n_cells; c++)
+			if (guest->cells[c].id == counts[i].cell)
+				memcpy(guest->cells[c].node_bytes,
+				       counts[i].after_bytes,
+				       sizeof(guest->cells[c].node_bytes));
+	guest->measured_ns = now_ns;
 }

@@ -62,21 +62,6 @@ static enum virt_state state_of(int state)
 	}
 }
 
-const char *virt_state_text(enum virt_state state)
-{
-	switch (state) {
-	case VIRT_STATE_RUNNING:
-		return "running";
-	case VIRT_STATE_PAUSED:
-		return "paused";
-	case VIRT_STATE_CRASHED:
-		return "crashed";
-	case VIRT_STATE_OFF:
-		break;
-	}
-	return "off";
-}
-
 static bool is_postcopy(int state, int reason)
 {
 	return (state == VIR_DOMAIN_RUNNING &&

@@ -10,6 +10,7 @@
 
 #include "loop.h"
 #include "move/job.h"
+#include "move/ledger.h"
 #include "xalloc.h"
 
 #define NS_PER_S 1000000000ull
@@ -237,7 +238,9 @@ void crew_destroy(struct crew *crew)
 	free(crew);
 }
 
-void crew_add(struct crew *crew, struct job *job)
+/* As a mover ---------------------------------------------------------------- */
+
+static void add(struct crew *crew, struct job *job)
 {
 	struct berth *berth = xcalloc(1, sizeof(*berth));
 
@@ -250,12 +253,79 @@ void crew_add(struct crew *crew, struct job *job)
 	pthread_mutex_unlock(&crew->lock);
 }
 
-void crew_wake(struct crew *crew, struct job *job)
+/* Step it soon, whatever it waits for. */
+static void wake(void *self, struct job *job)
 {
+	struct crew *crew = self;
+
 	pthread_mutex_lock(&crew->lock);
 	for (struct berth *b = crew->first; b; b = b->next)
 		if (b->job == job)
 			step_soon(b);
 	pthread_cond_broadcast(&crew->changed);
 	pthread_mutex_unlock(&crew->lock);
+}
+
+static struct job *start(void *self, const struct job_spec *spec)
+{
+	struct crew *crew = self;
+	struct job *job = job_create(spec, &crew->sys);
+
+	add(crew, job);
+	return job;
+}
+
+static void cancel(void *self, struct job *job, const char *why)
+{
+	job_cancel(job, why);
+	wake(self, job);
+}
+
+static void set_paused(void *self, struct job *job, bool is_paused)
+{
+	if (is_paused)
+		job_pause(job);
+	else
+		job_resume(job);
+	wake(self, job);
+}
+
+static void hold(void *self, struct job *job, bool is_held)
+{
+	job_hold(job, is_held);
+	wake(self, job);
+}
+
+static void remap(void *self, struct job *job, struct guest_map *map)
+{
+	job_set_map(job, map);
+}
+
+static void progress(void *self, struct job *job, struct receipt *ret_receipt,
+		     struct cell_count *ret_cells)
+{
+	job_receipt(job, ret_receipt);
+	job_cells(job, ret_cells);
+}
+
+static void finish(void *self, struct job *job, struct ledger *ret_ledger)
+{
+	ledger_copy(job_ledger(job), ret_ledger);
+	job_destroy(job);
+}
+
+struct mover crew_mover(struct crew *crew)
+{
+	static const struct mover_ops ops = {
+		.start = start,
+		.cancel = cancel,
+		.pause = set_paused,
+		.hold = hold,
+		.remap = remap,
+		.wake = wake,
+		.progress = progress,
+		.finish = finish,
+	};
+
+	return (struct mover) { .ops = &ops, .self = crew };
 }

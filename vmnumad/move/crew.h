@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "move/mover.h"
 #include "sys.h"
 
 struct crew;
@@ -35,10 +36,8 @@ struct crew *crew_create(struct loop *loop, const struct sys *sys,
  * loop is not to be run again. Takes NULL. */
 void crew_destroy(struct crew *crew);
 
-/* Carry out a job; it belongs to the crew until on_ended. */
-void crew_add(struct crew *crew, struct job *job);
-
-/* Step it soon, whatever it waits for: after job_cancel and job_resume. */
-void crew_wake(struct crew *crew, struct job *job);
+/* The crew, for those who decide on jobs; borrowed from it. What is started
+ * belongs to the crew until on_ended. */
+struct mover crew_mover(struct crew *crew);
 
 #endif

@@ -89,7 +89,7 @@ enum job_turn job_step(struct job *job, struct call *call,
 unsigned int job_lanes(const struct job *job);
 
 /* From any thread; obeyed before the next call. A paused job waits for
- * JOB_NEVER_NS: wake it (crew_wake) after resuming or cancelling. why: one
+ * JOB_NEVER_NS: wake it (mover.h) after resuming or cancelling. why: one
  * sentence for the receipt. */
 void job_cancel(struct job *job, const char *why);
 void job_pause(struct job *job);

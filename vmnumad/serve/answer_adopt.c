@@ -151,6 +151,6 @@ int answer_release(void *arg, struct control_call *call,
 	r = xcalloc(1, sizeof(*r));
 	*r = (struct releasing) { .daemon = daemon, .call = call };
 	job_entry_watch(active, on_job_ended, r);
-	daemon_cancel_job(daemon, active, "an administrator releases it");
+	job_entry_cancel(active, "an administrator releases it");
 	return 0;
 }

@@ -150,10 +150,10 @@ int answer_explain(void *arg, struct control_call *call,
 
 	if (params_check(params, known, &why) < 0)
 		return control_fail(call, RPC_BAD_PARAMS, EXIT_USAGE, why.text);
+	daemon_tick(daemon); /* decide on what is so now; guests may end */
 	guest = guest_of_call(daemon, call, params);
 	if (!guest)
 		return 0;
-	daemon_tick(daemon); /* decide on what is so now */
 	index = daemon_snapshot_index(daemon, guest);
 	to = json_object_new_object();
 	json_add_text(to, "guest", guest->name);

@@ -312,7 +312,7 @@ int answer_cancel(void *arg, struct control_call *call,
 
 	if (!entry)
 		return 0;
-	daemon_cancel_job(daemon, entry, "an administrator cancelled it");
+	job_entry_cancel(entry, "an administrator cancelled it");
 	daemon_watch_job(daemon, entry, call); /* answered once it has ended */
 	return 0;
 }
@@ -324,7 +324,7 @@ static int set_paused(struct daemon *daemon, struct control_call *call,
 
 	if (!entry)
 		return 0;
-	daemon_pause_job(daemon, entry, is_paused);
+	job_entry_pause(entry, is_paused);
 	job_entry_refresh(entry);
 	return control_reply(call, answer_job(entry));
 }

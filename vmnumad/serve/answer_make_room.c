@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "addr.h"
-#include "daemon.h"
+#include "core.h"
 #include "host/list.h"
 #include "host/node_text.h"
 #include "policy/policy.h"
@@ -108,21 +108,11 @@ static uint64_t pool_free(const struct daemon *daemon, int node)
 static int plan_room(struct daemon *daemon, struct make_room *want,
 		     struct plan *ret_plan, uint64_t *ret_free_bytes)
 {
-	struct plan plan = { 0 };
-
 	daemon_observe(daemon);
-	for (struct guest *g = daemon->guests; g; g = g->next)
-		plan.cap_decisions += g->n_cells;
-	plan.cap_moves = plan.cap_decisions + NODES_MAX;
-	plan.moves = xcalloc(plan.cap_moves, sizeof(*plan.moves));
-	plan.decisions =
-		xcalloc(plan.cap_decisions + 1, sizeof(*plan.decisions));
 	want->grows_pools = daemon->config.grows_pools;
 	node_each (node, daemon->topo.online)
 		want->pool_bytes[node] = pool_free(daemon, node);
-	*ret_plan = plan;
-	return policy_make_room(&daemon->config.policy, &daemon->snapshot, want,
-				ret_plan, ret_free_bytes);
+	return core_plan_room(daemon, want, ret_plan, ret_free_bytes);
 }
 
 static uint64_t planned_of(const struct plan *plan)
@@ -358,14 +348,6 @@ static void on_gone(void *arg)
 	r->call = NULL;
 }
 
-static bool has_moves(const struct plan *plan, int index)
-{
-	for (size_t i = 0; i < plan->n_moves; i++)
-		if (plan->moves[i].guest == (size_t)index)
-			return true;
-	return false;
-}
-
 /* Takes r over. */
 static void go(struct room_call *r, const struct plan *plan)
 {
@@ -380,8 +362,10 @@ static void go(struct room_call *r, const struct plan *plan)
 	json_add_array(r->answer, "jobs");
 	for (struct guest *g = daemon->guests; g; g = g->next) {
 		struct job_entry *entry;
+		size_t index;
 
-		if (!has_moves(plan, daemon_snapshot_index(daemon, g)))
+		index = (size_t)daemon_snapshot_index(daemon, g);
+		if (!core_has_moves(plan, index))
 			continue;
 		r->n_jobs++;
 		entry = daemon_start_job(daemon, g, plan, &order, NULL);

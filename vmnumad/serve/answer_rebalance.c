@@ -325,7 +325,7 @@ static void stop_automatic(struct daemon *daemon, struct control_call *call,
 				  .call = call,
 				  .rebalance = r };
 	job_entry_watch(active, on_freed, freed);
-	daemon_cancel_job(daemon, active, "an administrator's rebalance");
+	job_entry_cancel(active, "an administrator's rebalance");
 }
 
 int answer_rebalance(void *arg, struct control_call *call,
