@@ -97,6 +97,15 @@ bool budget_is_cooling(const struct policy_cell *pc, struct node_mask to,
 	return pc->is_back || !by_affinity;
 }
 
+void budget_look_again(struct policy_cell *pc, uint64_t wrong_bytes,
+		       uint64_t slack_bytes)
+{
+	pc->wrong_bytes = wrong_bytes;
+	if (pc->is_futile && wrong_bytes > pc->futile_bytes &&
+	    wrong_bytes - pc->futile_bytes > slack_bytes)
+		pc->is_futile = false;
+}
+
 void budget_cool(const struct policy_config *cfg, struct policy_cell *pc,
 		 struct node_mask from, struct node_mask to, uint64_t end_ns,
 		 bool is_futile)
@@ -111,6 +120,7 @@ void budget_cool(const struct policy_config *cfg, struct policy_cell *pc,
 	pc->is_back = is_reversal || (is_recent && pc->is_back &&
 				      (pc->last_to.bits & ~to.bits) == 0);
 	pc->is_futile = is_futile;
+	pc->futile_bytes = pc->wrong_bytes;
 	if (is_reversal || is_futile)
 		pc->strikes++;
 	else if (!is_recent)

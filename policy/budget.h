@@ -35,6 +35,12 @@ void budget_charge(struct policy_guest *m, uint64_t now_ns, uint64_t bytes);
 bool budget_is_cooling(const struct policy_cell *pc, struct node_mask to,
 		       bool by_affinity, uint64_t now_ns);
 
+/* So much of the cell is wrong now, and changes up to slack are no news. When a
+ * job was futile and more is wrong than was then, there is something to move that
+ * it says nothing of. */
+void budget_look_again(struct policy_cell *pc, uint64_t wrong_bytes,
+		       uint64_t slack_bytes);
+
 /* The cell's last job from one set of nodes to another has ended. */
 void budget_cool(const struct policy_config *cfg, struct policy_cell *pc,
 		 struct node_mask from, struct node_mask to, uint64_t end_ns,

@@ -159,6 +159,7 @@ void decide_cell(const struct decide *in, const struct cell_home *now,
 		 struct decision *ret)
 {
 	struct placement_need need;
+	bool has_to_move;
 
 	ret->by_affinity = now->by_affinity;
 	ret->confidence = now->confidence;
@@ -177,7 +178,10 @@ void decide_cell(const struct decide *in, const struct cell_home *now,
 		ret->reason = REASON_NO_VCPU;
 		return;
 	}
-	if (!is_wrong(in, now, &need, ret)) {
+	has_to_move = is_wrong(in, now, &need, ret);
+	budget_look_again(in->memory, ret->wrong_bytes,
+			  decide_slack(in->cfg, ret->resident_bytes));
+	if (!has_to_move) {
 		ret->reason = REASON_LOCAL;
 		return;
 	}

@@ -245,8 +245,11 @@ void policy_outcome(const struct policy_config *cfg, struct policy_guest *g,
 			node_mask_add(&from, outcome->moves[i].from);
 			node_mask_add(&to, outcome->moves[i].to);
 		}
-		if (to.bits)
-			budget_cool(cfg, &g->cells[c], from, to,
-				    outcome->end_ns, is_futile);
+		if (!to.bits)
+			continue;
+		budget_cool(cfg, &g->cells[c], from, to, outcome->end_ns,
+			    is_futile);
+		if (outcome->is_cancelled) /* whatever else is wrong */
+			g->cells[c].futile_bytes = UINT64_MAX;
 	}
 }

@@ -83,6 +83,8 @@ struct policy_cell {
 	unsigned int strikes; /* reversals and futile jobs in a row */
 	bool is_back; /* its last job undid the one before */
 	bool is_futile; /* its last job moved next to nothing */
+	uint64_t futile_bytes; /* that were wrong then */
+	uint64_t wrong_bytes; /* that are wrong, as of the last tick */
 	bool is_held; /* stays until its home is no longer held_home */
 	struct node_mask held_home; /* nodes of home when the hold began */
 };

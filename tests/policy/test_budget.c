@@ -169,6 +169,29 @@ START_TEST(a_futile_job_is_not_repeated_at_once)
 }
 END_TEST
 
+START_TEST(a_futile_job_holds_back_what_it_was_for_and_no_more)
+{
+	struct policy_config cfg = policy_config_default();
+	struct node_mask n0 = node_mask_of(0), n1 = node_mask_of(1);
+	struct policy_cell pc = { 0 };
+	uint64_t now = 1000 * SEC;
+
+	budget_look_again(&pc, 512 * MIB, 16 * MIB);
+	budget_cool(&cfg, &pc, n0, n1, now, true);
+	budget_look_again(&pc, 528 * MIB, 16 * MIB); /* no news */
+	ck_assert(budget_is_cooling(&pc, n1, true, now + SEC));
+	budget_look_again(&pc, 128 * MIB, 16 * MIB); /* nor is less */
+	ck_assert(budget_is_cooling(&pc, n1, true, now + SEC));
+	budget_look_again(&pc, 529 * MIB, 16 * MIB);
+	ck_assert(!budget_is_cooling(&pc, n1, true, now + SEC));
+	/* in vain again: longer, and the new amount is no news */
+	budget_cool(&cfg, &pc, n0, n1, now + 2 * SEC, true);
+	ck_assert_uint_eq(pc.strikes, 2);
+	budget_look_again(&pc, 529 * MIB, 16 * MIB);
+	ck_assert(budget_is_cooling(&pc, n1, true, now + 200 * SEC));
+}
+END_TEST
+
 /* A job that has moved a part and makes way for a newer plan. */
 static void supersede(struct world *w, int from, int to, uint64_t moved_bytes)
 {
@@ -365,6 +388,7 @@ int main(void)
 		cooldown_doubles_with_each_reversal_up_to_an_hour,
 		cooldown_holds_back_drift_and_reversals_not_the_rest,
 		a_futile_job_is_not_repeated_at_once,
+		a_futile_job_holds_back_what_it_was_for_and_no_more,
 		superseded_jobs_count_as_reversals_too,
 		what_an_administrator_asked_for_is_not_charged,
 		the_price_follows_size_rate_activity_and_distance,

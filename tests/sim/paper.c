@@ -115,6 +115,17 @@ static uint64_t route_bytes(const struct job *job, size_t i)
 	return u64_min(bytes, route->bytes);
 }
 
+/* Of a cell on a node, what a job can move. */
+static uint64_t loose_bytes(const struct job *job, const struct snap_cell *c,
+			    int node)
+{
+	const struct sim_guest *g = &job->sim->guests[job->guest];
+	size_t i = (size_t)(c - job->sim->w->guests[job->guest].cells);
+
+	return c->node_bytes[node] -
+	       u64_min(c->node_bytes[node], g->stuck[i][node]);
+}
+
 /* So much of a route, in this second; what cannot move is not tried again. */
 static void move_part(struct job *job, size_t i, uint64_t part)
 {
@@ -125,6 +136,7 @@ static void move_part(struct job *job, size_t i, uint64_t part)
 	uint64_t bytes =
 		u64_min(part * g->success / 1000, room_of(&nodes[route->to]));
 
+	bytes = u64_min(bytes, loose_bytes(job, c, route->from));
 	c->node_bytes[route->from] -= bytes;
 	c->node_bytes[route->to] += bytes;
 	nodes[route->from].free_bytes += bytes;
@@ -218,6 +230,7 @@ static struct job *start(void *self, const struct job_spec *spec)
 			check_failed(sim, job->guest, "two jobs at a time");
 	*link = job;
 	sim->guests[job->guest].job = job;
+	sim->guests[job->guest].n_jobs++;
 	return job;
 }
 

@@ -33,6 +33,9 @@ struct sim_guest {
 	struct job *job; /* begun and not yet looked at by check.c, borrowed */
 	struct plan_move moves[SIM_MOVES_MAX]; /* of the last job */
 	size_t n_moves; /* length of moves, 0 before the first job */
+	uint64_t stuck[POLICY_CELLS_MAX][NODES_MAX]; /* bytes that no job moves
+						      * away, by cell and node */
+	size_t n_jobs; /* begun */
 	unsigned int success; /* thousandths of a job that do move */
 	uint64_t moved_bytes; /* by all its jobs */
 	struct sim_hour hour; /* of its automatic jobs */

@@ -202,6 +202,14 @@ static int do_success(struct sim *sim, const struct line *l)
 	return 0;
 }
 
+static int do_stuck(struct sim *sim, const struct line *l)
+{
+	if (!is_cell(sim, l) || l->n[1] >= POLICY_CELLS_MAX)
+		return -EINVAL;
+	sim->guests[l->n[0]].stuck[l->n[1]][l->n[2]] = l->n[3] * MIB;
+	return 0;
+}
+
 /* An administrator's order; it must not be refused. */
 static int do_rebalance(struct sim *sim, const struct line *l)
 {
@@ -225,6 +233,17 @@ static int do_moved(struct sim *sim, const struct line *l)
 		check_failed(sim, l->n[0],
 			     "%llu MiB moved, expected %llu to %llu",
 			     (unsigned long long)mib, l->n[1], l->n[2]);
+	return 0;
+}
+
+static int do_jobs(struct sim *sim, const struct line *l)
+{
+	size_t n = sim->guests[l->n[0]].n_jobs;
+
+	if (n < l->n[1] || n > l->n[2])
+		check_failed(sim, l->n[0],
+			     "%zu jobs were begun, expected %llu to %llu", n,
+			     l->n[1], l->n[2]);
 	return 0;
 }
 
@@ -283,11 +302,13 @@ static const struct command commands[] = {
 	{ "gate", 2, 2, A_GUEST, false, do_gate },
 	{ "ungate", 2, 2, A_GUEST, false, do_gate },
 	{ "success", 2, 2, A_GUEST, true, do_success },
+	{ "stuck", 4, 4, A_GUEST, true, do_stuck },
 	{ "rebalance", 2, 2, A_GUEST, false, do_rebalance },
 	{ "release", 1, 1, A_GUEST, false, do_release },
 	{ "cpuset", 1, 5, A_GUEST, false, do_cpuset },
 	{ "advice", 1, 1, A_GUEST, true, do_advice },
 	{ "moved", 3, 3, A_GUEST, true, do_moved },
+	{ "jobs", 3, 3, A_GUEST, true, do_jobs },
 	{ "at", 4, 4, A_GUEST, true, do_at },
 };
 
