@@ -103,6 +103,8 @@ struct snap_guest {
 			      * kernel chooses */
 	uint64_t started_ns; /* CLOCK_MONOTONIC of its start, 0 long ago */
 	uint64_t cpuset_ns; /* when others changed mems_allowed last, 0 never */
+	uint64_t sampled_ns; /* CLOCK_MONOTONIC of the last look at its vCPUs,
+			      * which may be some ticks old; 0: now_ns */
 	const struct snap_vcpu *vcpus; /* borrowed, sorted by id */
 	size_t n_vcpus; /* length of vcpus */
 	const struct snap_cell *cells; /* borrowed, sorted by id */

@@ -92,8 +92,9 @@ static void memory_sync(struct policy_guest *m, const struct snap_guest *guest)
 			break;
 		memmove(&m->vcpus[at + 1], &m->vcpus[at],
 			(m->n_vcpus - at) * sizeof(m->vcpus[0]));
-		m->vcpus[at] =
-			(struct policy_vcpu) { .id = id, .home = NODE_NONE };
+		m->vcpus[at] = (struct policy_vcpu) { .id = id,
+						      .home = NODE_NONE,
+						      .seen = NODE_NONE };
 		m->n_vcpus++;
 	}
 }
@@ -132,6 +133,24 @@ static void vcpu_settle(const struct policy_config *cfg, struct policy_vcpu *pv,
 		pv->home = NODE_NONE;
 }
 
+/* Credit the time that the vCPU has run since the look before. Looks that are
+ * further apart than a period do not tell when it came here: that long it is
+ * taken to have been here, and before that where it was seen. */
+static void vcpu_credit(const struct policy_config *cfg, struct policy_vcpu *pv,
+			const struct snap_vcpu *v, struct node_mask allowed,
+			uint64_t elapsed_ns)
+{
+	uint64_t ran_ns = u64_min(v->run_ns - pv->base_run_ns, elapsed_ns);
+	uint64_t here_ns = ran_ns;
+
+	if (elapsed_ns > cfg->period_ns && pv->seen != v->node &&
+	    node_mask_has(allowed, pv->seen)) {
+		here_ns = u64_min(ran_ns, cfg->period_ns);
+		pv->run_ns[pv->seen] += ran_ns - here_ns;
+	}
+	pv->run_ns[v->node] += here_ns;
+}
+
 /* One vCPU's sample; elapsed_ns 0: only take the baseline. */
 static void vcpu_sample(const struct policy_config *cfg, struct policy_vcpu *pv,
 			const struct snap_vcpu *v, uint64_t elapsed_ns)
@@ -149,8 +168,8 @@ static void vcpu_sample(const struct policy_config *cfg, struct policy_vcpu *pv,
 			pv->run_ns[n] = pv->run_ns[n] * factor / ONE_16;
 	}
 	if (is_vote)
-		pv->run_ns[v->node] +=
-			u64_min(v->run_ns - pv->base_run_ns, elapsed_ns);
+		vcpu_credit(cfg, pv, v, allowed, elapsed_ns);
+	pv->seen = v->node;
 	pv->has_base = true;
 	pv->base_run_ns = v->run_ns;
 	vcpu_settle(cfg, pv, allowed);
@@ -160,12 +179,13 @@ bool affinity_sample(const struct policy_config *cfg, const struct snapshot *s,
 		     const struct snap_guest *guest)
 {
 	struct policy_guest *m = guest->memory;
+	uint64_t sampled_ns = guest->sampled_ns ? guest->sampled_ns : s->now_ns;
 	uint64_t elapsed_ns = 0;
-	bool is_gap = !m->has_sample || s->now_ns < m->sampled_ns ||
-		      s->now_ns - m->sampled_ns > 3 * cfg->period_ns;
+	bool is_gap = !m->has_sample || s->now_ns < m->ticked_ns ||
+		      s->now_ns - m->ticked_ns > 3 * cfg->period_ns;
 
-	if (!is_gap)
-		elapsed_ns = s->now_ns - m->sampled_ns;
+	if (!is_gap && sampled_ns > m->sampled_ns)
+		elapsed_ns = sampled_ns - m->sampled_ns;
 	memory_sync(m, guest);
 	for (size_t i = 0; i < guest->n_vcpus; i++) {
 		struct policy_vcpu *pv = memory_find(m, guest->vcpus[i].id);
@@ -174,7 +194,9 @@ bool affinity_sample(const struct policy_config *cfg, const struct snapshot *s,
 			vcpu_sample(cfg, pv, &guest->vcpus[i], elapsed_ns);
 	}
 	m->has_sample = true;
-	m->sampled_ns = s->now_ns;
+	m->ticked_ns = s->now_ns;
+	/* after a gap the next look tells of the time since the gap alone */
+	m->sampled_ns = is_gap ? s->now_ns : sampled_ns;
 	return !is_gap;
 }
 

@@ -65,6 +65,7 @@ struct policy_config policy_config_default(void);
 struct policy_vcpu {
 	int id; /* the guest's number of the vCPU */
 	int home; /* node it lives on, NODE_NONE: spread or unknown */
+	int seen; /* node it was on at the last look, NODE_NONE unknown */
 	bool has_base; /* base_run_ns holds an earlier sample */
 	uint64_t base_run_ns; /* run time at the last sample */
 	uint64_t run_ns[NODES_MAX]; /* run time by node, older time counting
@@ -96,8 +97,9 @@ struct policy_guest {
 	size_t cap_vcpus; /* lent */
 	struct policy_cell cells[POLICY_CELLS_MAX]; /* in order of arrival */
 	size_t n_cells; /* in use */
-	bool has_sample; /* sampled_ns holds an earlier tick */
-	uint64_t sampled_ns; /* the last tick */
+	bool has_sample; /* the two below hold an earlier tick */
+	uint64_t ticked_ns; /* the last tick */
+	uint64_t sampled_ns; /* the last look at its vCPUs that was taken in */
 	uint64_t slot; /* number of the newest slot charged */
 	uint64_t slot_bytes[POLICY_SLOTS]; /* moved, by slot modulo length */
 	uint64_t planned_bytes; /* planned in the tick under way, or for the

@@ -1,114 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest/sample.c: which threads are vCPUs, where they run and may run, what
- * happens when they come and go, and what a sample costs.
+ * guest/sample.c: which threads are vCPUs, where they run and may run, and what
+ * happens when they come and go.
  */
 #include "guest/sample.h"
 
 #include <check.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "fake_sys.h"
-#include "host/topology.h"
 #include "qmp/query.h"
-
-#define PID     500
-#define TICK_NS 10000000ull
-
-/* Two nodes of four CPUs. */
-struct scene {
-	struct fake_sys *host;
-	struct sys sys;
-	struct topology topo;
-	struct sampler *sampler;
-	const struct vcpu_sample *vcpus;
-	size_t n;
-};
-
-static void set_stat(struct scene *s, pid_t tid, unsigned int ticks, int cpu)
-{
-	char path[64];
-	char text[256];
-
-	snprintf(path, sizeof(path), "/proc/500/task/%d/stat", (int)tid);
-	snprintf(text, sizeof(text),
-		 "%d (CPU 0/KVM) S 1 1 1 0 -1 0 0 0 0 0 %u 1 0 0 20 0 1 0 7 1 "
-		 "1 1 1 1 1 1 1 1 1 1 1 1 0 0 17 %d 0 0 0 0 0 0 0 0 0 0 0 0 "
-		 "0\n",
-		 (int)tid, ticks - 1, cpu);
-	fake_file(s->host, path, text);
-}
-
-static void set_affinity(struct scene *s, pid_t tid, const char *cpus,
-			 const char *mems)
-{
-	char path[64];
-	char text[256];
-
-	snprintf(path, sizeof(path), "/proc/500/task/%d/status", (int)tid);
-	snprintf(text, sizeof(text),
-		 "Name:\tCPU 0/KVM\nUid:\t64055\t64055\t64055\t64055\n"
-		 "Cpus_allowed:\tff\nCpus_allowed_list:\t%s\n"
-		 "Mems_allowed:\t3\nMems_allowed_list:\t%s\n",
-		 cpus, mems);
-	fake_file(s->host, path, text);
-}
-
-static void set_thread(struct scene *s, pid_t tid, const char *comm)
-{
-	char path[64];
-	char text[64];
-
-	snprintf(path, sizeof(path), "/proc/500/task/%d/comm", (int)tid);
-	snprintf(text, sizeof(text), "%s\n", comm);
-	fake_file(s->host, path, text);
-	set_stat(s, tid, 1, 0);
-	set_affinity(s, tid, "0-7", "0-1");
-}
-
-static void remove_thread(struct scene *s, pid_t tid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/500/task/%d/", (int)tid);
-	fake_file_remove(s->host, path);
-}
-
-/* Two vCPUs among the other threads of a QEMU, in the order of creation. */
-static void scene_begin(struct scene *s)
-{
-	memset(s, 0, sizeof(*s));
-	s->host = fake_sys_create(FAKE_LINUX_6_12);
-	s->sys = fake_sys_door(s->host);
-	s->topo.online.bits = 3;
-	s->topo.has_cpu.bits = 3;
-	s->topo.has_memory.bits = 3;
-	memset(s->topo.node_of_cpu, NODE_NONE, sizeof(s->topo.node_of_cpu));
-	for (int cpu = 0; cpu < 8; cpu++)
-		s->topo.node_of_cpu[cpu] = (int8_t)(cpu / 4);
-	set_thread(s, 500, "qemu-system-x86");
-	set_thread(s, 501, "qemu-system-x86");
-	set_thread(s, 503, "CPU 1/KVM");
-	set_thread(s, 502, "CPU 0/KVM");
-	set_thread(s, 504, "IO mon_iothread");
-	s->sampler = sampler_create(&s->sys, PID);
-}
-
-static void take(struct scene *s)
-{
-	ck_assert_int_eq(sampler_take(s->sampler, &s->topo, &s->vcpus, &s->n),
-			 0);
-}
-
-static void scene_end(struct scene *s)
-{
-	sampler_destroy(s->sampler);
-	ck_assert_uint_eq(fake_open_handles(s->host), 0);
-	fake_sys_destroy(s->host);
-}
+#include "sample_scene.h"
 
 START_TEST(vcpus_are_found_by_name_and_sorted_by_number)
 {
@@ -237,103 +139,6 @@ START_TEST(pin_with_an_event_is_seen_at_once)
 }
 END_TEST
 
-START_TEST(steady_sample_is_one_read_for_each_vcpu)
-{
-	enum {
-		SAMPLES = 10 * SAMPLE_AFFINITY_EVERY * SAMPLE_LIST_EVERY,
-		VCPUS = 64,
-	};
-	struct scene s;
-	struct fake_books before;
-	struct fake_books after;
-	char comm[32];
-
-	scene_begin(&s);
-	for (int i = 2; i < VCPUS; i++) {
-		snprintf(comm, sizeof(comm), "CPU %d/KVM", i);
-		set_thread(&s, 600 + i, comm);
-	}
-	take(&s);
-	ck_assert_uint_eq(s.n, VCPUS);
-	before = fake_books(s.host);
-	for (int i = 0; i < SAMPLES; i++)
-		take(&s);
-	after = fake_books(s.host);
-	ck_assert_uint_eq(after.calls[FAKE_READ_FD] -
-				  before.calls[FAKE_READ_FD],
-			  SAMPLES * VCPUS);
-	ck_assert_uint_eq(after.calls[FAKE_OPEN_FILE],
-			  before.calls[FAKE_OPEN_FILE]);
-	/* An eighth of the statuses, the main thread's too, and the names of the three threads that
-	 * are no vCPUs at each listing. */
-	ck_assert_uint_eq(after.calls[FAKE_READ_FILE] -
-				  before.calls[FAKE_READ_FILE],
-			  SAMPLES * (VCPUS + 1) / SAMPLE_AFFINITY_EVERY +
-				  3 * SAMPLES / SAMPLE_LIST_EVERY);
-	ck_assert_uint_eq(after.calls[FAKE_EACH_ENTRY] -
-				  before.calls[FAKE_EACH_ENTRY],
-			  SAMPLES / SAMPLE_LIST_EVERY);
-	scene_end(&s);
-}
-END_TEST
-
-/* What the door is asked in all for many samples of a host with so many CPUs,
- * and for the host itself each time. */
-static struct fake_books books_of_host(int n_cpus)
-{
-	struct scene s;
-	struct fake_books books;
-	char list[32];
-
-	scene_begin(&s);
-	for (int cpu = 0; cpu < n_cpus; cpu++)
-		s.topo.node_of_cpu[cpu] = (int8_t)(cpu * 2 / n_cpus);
-	snprintf(list, sizeof(list), "0-%d", n_cpus - 1);
-	set_affinity(&s, 502, list, "0-1");
-	for (int i = 0; i < SAMPLE_AFFINITY_EVERY * SAMPLE_LIST_EVERY; i++) {
-		take(&s);
-		topology_refresh_memory(&s.sys, &s.topo);
-	}
-	ck_assert_uint_eq(s.vcpus[0].allowed.bits, 3);
-	books = fake_books(s.host);
-	scene_end(&s);
-	return books;
-}
-
-START_TEST(what_a_sample_asks_does_not_grow_with_the_hosts_cpus)
-{
-	struct fake_books small = books_of_host(8);
-	struct fake_books large = books_of_host(CPUS_MAX);
-
-	for (int op = 0; op < FAKE_OPS; op++)
-		ck_assert_uint_eq(small.calls[op], large.calls[op]);
-	ck_assert_uint_gt(small.calls[FAKE_READ_FD], 0);
-}
-END_TEST
-
-START_TEST(affinity_reads_are_spread_over_the_samples)
-{
-	struct scene s;
-	char comm[32];
-
-	scene_begin(&s);
-	for (int i = 2; i < 16; i++) {
-		snprintf(comm, sizeof(comm), "CPU %d/KVM", i);
-		set_thread(&s, 600 + i, comm);
-	}
-	take(&s);
-	for (int i = 2; i < SAMPLE_LIST_EVERY; i++) {
-		uint64_t before = fake_books(s.host).calls[FAKE_READ_FILE];
-
-		take(&s); /* and now and then the main thread's */
-		ck_assert_uint_eq(fake_books(s.host).calls[FAKE_READ_FILE],
-				  before + 16 / SAMPLE_AFFINITY_EVERY +
-					  (i % SAMPLE_AFFINITY_EVERY == 1));
-	}
-	scene_end(&s);
-}
-END_TEST
-
 START_TEST(plugged_vcpu_is_found_within_sixteen_samples)
 {
 	struct scene s;
@@ -448,10 +253,6 @@ int main(void)
 	tcase_add_loop_test(tc, memory_may_go_where_all_cpusets_allow, 0, 5);
 	tcase_add_test(tc, pin_without_an_event_is_seen_within_eight_samples);
 	tcase_add_test(tc, pin_with_an_event_is_seen_at_once);
-	tcase_add_test(tc, steady_sample_is_one_read_for_each_vcpu);
-	tcase_add_test(tc,
-		       what_a_sample_asks_does_not_grow_with_the_hosts_cpus);
-	tcase_add_test(tc, affinity_reads_are_spread_over_the_samples);
 	tcase_add_test(tc, plugged_vcpu_is_found_within_sixteen_samples);
 	tcase_add_test(
 		tc, unplugged_vcpu_is_gone_at_once_and_its_number_found_again);

@@ -106,6 +106,78 @@ START_TEST(a_time_gap_makes_no_vote)
 }
 END_TEST
 
+/* Ticks of which each fourth has a new look at the vCPU, which runs all the time;
+ * the others show the look before. */
+static void calm_ticks(struct world *w, unsigned int looks)
+{
+	struct snap_guest *view = &w->views[0];
+	struct world_guest *guest = &w->guests[0];
+	unsigned int busy = guest->busy[0];
+
+	guest->busy[0] = 0;
+	for (unsigned int i = 0; i < looks; i++) {
+		view->sampled_ns = w->s.now_ns;
+		world_ticks(w, 3, SEC);
+		guest->vcpus[0].run_ns += 4 * SEC;
+		view->sampled_ns = w->s.now_ns + SEC;
+		world_ticks(w, 1, SEC);
+	}
+	view->sampled_ns = 0;
+	guest->busy[0] = busy;
+}
+
+START_TEST(ticks_without_a_look_neither_vote_nor_fade)
+{
+	struct world *w = world_create(2, GIB, 1, 1, 1);
+	const struct policy_vcpu *pv = &w->guests[0].storage[0];
+	uint64_t before;
+
+	world_ticks(w, 60, SEC);
+	before = pv->run_ns[0];
+	w->views[0].sampled_ns = w->s.now_ns;
+	world_ticks(w, 3, SEC);
+	ck_assert_uint_eq(pv->run_ns[0], before);
+	ck_assert_int_eq(pv->home, 0);
+	world_destroy(w);
+}
+END_TEST
+
+START_TEST(look_after_a_long_while_votes_for_one_period_here)
+{
+	struct world *w = world_create(2, GIB, 1, 1, 1);
+	const struct policy_vcpu *pv = &w->guests[0].storage[0];
+
+	world_ticks(w, 60, SEC);
+	calm_ticks(w, 4);
+	ck_assert_uint_eq(pv->run_ns[1], 0);
+	world_run(w, 0, 0, 1);
+	calm_ticks(w, 1);
+	ck_assert_uint_eq(pv->run_ns[1], SEC);
+	ck_assert_int_eq(pv->home, 0);
+	/* seen there again: all of the time since is of there */
+	calm_ticks(w, 1);
+	ck_assert_uint_gt(pv->run_ns[1], 4 * SEC);
+	world_destroy(w);
+}
+END_TEST
+
+START_TEST(look_after_a_gap_tells_of_the_time_since_it)
+{
+	struct world *w = world_create(2, GIB, 1, 1, 1);
+
+	world_ticks(w, 20, SEC);
+	w->views[0].sampled_ns = w->s.now_ns;
+	w->guests[0].busy[0] = 0;
+	world_ticks(w, 1, 3600 * SEC);
+	world_run(w, 0, 0, 1);
+	w->guests[0].vcpus[0].run_ns += 3600 * SEC;
+	w->views[0].sampled_ns = w->s.now_ns + SEC;
+	world_ticks(w, 1, SEC);
+	ck_assert_uint_eq(w->guests[0].storage[0].run_ns[1], SEC);
+	world_destroy(w);
+}
+END_TEST
+
 START_TEST(time_or_counters_that_go_backwards_make_no_vote)
 {
 	struct world *w = world_create(2, GIB, 1, 1, 1);
@@ -223,6 +295,9 @@ int main(void)
 		the_tick_length_does_not_matter_to_the_fading,
 		an_idle_vcpu_keeps_its_last_home,
 		a_time_gap_makes_no_vote,
+		ticks_without_a_look_neither_vote_nor_fade,
+		look_after_a_long_while_votes_for_one_period_here,
+		look_after_a_gap_tells_of_the_time_since_it,
 		time_or_counters_that_go_backwards_make_no_vote,
 		run_time_counts_no_more_than_the_time_that_passed,
 		a_node_no_longer_allowed_is_forgotten_at_once,

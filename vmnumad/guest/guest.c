@@ -409,11 +409,12 @@ int guest_sample(struct guest *guest, const struct topology *topo)
 	size_t n;
 	int err;
 
-	if (!guest->sampler)
+	if (!guest->sampler || !sampler_is_due(guest->sampler))
 		return 0;
 	err = take_sample(guest, topo, &samples, &n);
 	if (err < 0)
 		return err;
+	guest->sampled_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
 	lend_memory(guest, n);
 	if (n != guest->n_vcpus || !guest->vcpus) {
 		/* only libvirt tells of vCPUs that are plugged in */

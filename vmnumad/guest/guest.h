@@ -96,6 +96,7 @@ struct guest {
 	pid_t *tids; /* their threads, same order */
 	int *cpus; /* CPUs they last ran on, same order */
 	size_t n_vcpus; /* length of the three */
+	uint64_t sampled_ns; /* when these were looked at, 0 never */
 	struct node_mask mems_allowed; /* from the last sample: nodes that its
 					* cpusets allow */
 	struct cpuset_watch cpuset; /* and whose word that is */
@@ -128,7 +129,8 @@ void guest_pursue(struct guest *guest, uint64_t now_ns);
 void guest_take_domain(struct guest *guest, int err,
 		       const struct virt_domain *domain, const struct why *why);
 
-/* Read the vCPUs' places, and whether others have changed its cpuset.
+/* A tick has come: read the vCPUs' places, and whether others have changed its
+ * cpuset, unless all has been calm and this tick is passed over (sample.h).
  * -ESRCH: its process has ended. */
 int guest_sample(struct guest *guest, const struct topology *topo);
 

@@ -79,6 +79,7 @@ void guest_snapshot(struct guest *guest, struct snap_guest *ret_snap)
 		.mems_allowed = guest->mems_allowed,
 		.started_ns = guest->started_ns,
 		.cpuset_ns = guest->cpuset.changed_ns,
+		.sampled_ns = guest->sampled_ns,
 		.vcpus = guest->vcpus,
 		.n_vcpus = guest->n_vcpus,
 		.cells = guest->cells,

@@ -54,7 +54,9 @@ struct sampler {
 	size_t n_max; /* room */
 	struct hint *hints; /* owned */
 	size_t n_hints; /* length of hints */
-	uint64_t n_taken; /* samples so far */
+	uint64_t n_ticks; /* ticks so far */
+	uint64_t taken_tick; /* number of the tick of the last sample */
+	unsigned int n_same; /* samples in a row that showed the same */
 	bool is_list_due; /* threads came or went */
 	bool is_affinity_due; /* of all vCPUs */
 	struct node_mask main_mems; /* nodes that the main thread's cpuset
@@ -99,12 +101,14 @@ void sampler_set_hint(struct sampler *s, const struct qmp_cpus *cpus)
 void sampler_refresh_affinity(struct sampler *s)
 {
 	s->is_affinity_due = true;
+	s->n_same = 0;
 }
 
 void sampler_refresh(struct sampler *s)
 {
 	s->is_list_due = true;
 	s->is_affinity_due = true;
+	s->n_same = 0;
 }
 
 /* The index where a vCPU of this id is or would be. */
@@ -142,6 +146,7 @@ static void open_slot(struct sampler *s, size_t at)
 
 static void drop_slot(struct sampler *s, size_t at)
 {
+	s->n_same = 0;
 	s->sys->ops->close_fd(s->sys->self, s->threads[at].stat_fd);
 	s->n--;
 	memmove(&s->samples[at], &s->samples[at + 1],
@@ -173,6 +178,7 @@ static void add_vcpu(struct sampler *s, int id, pid_t tid)
 	if (s->sys->ops->open_file(s->sys->self, path, &fd))
 		return;
 	open_slot(s, at);
+	s->n_same = 0;
 	s->samples[at] = (struct vcpu_sample) { .id = id,
 						.tid = tid,
 						.node = NODE_NONE };
@@ -227,6 +233,7 @@ static void read_affinity(struct sampler *s, size_t at,
 			  const struct topology *topo)
 {
 	struct vcpu_sample *v = &s->samples[at];
+	const struct vcpu_sample before = *v;
 	char path[64];
 	char text[STATUS_SIZE];
 	char cpus[CPU_LIST_SIZE];
@@ -236,16 +243,22 @@ static void read_affinity(struct sampler *s, size_t at,
 	v->allowed = topo->has_cpu;
 	v->mems_allowed = topo->has_memory;
 	task_path(s, v->tid, "status", path, sizeof(path));
-	if (s->sys->ops->read_file(s->sys->self, path, text, sizeof(text),
-				   &len))
-		return;
-	proc_status_mems(text, &v->mems_allowed);
-	if (!proc_status_field(text, "Cpus_allowed_list", cpus, sizeof(cpus)))
-		topology_nodes_of_cpulist(topo, cpus, &v->allowed, NULL);
+	if (!s->sys->ops->read_file(s->sys->self, path, text, sizeof(text),
+				    &len)) {
+		proc_status_mems(text, &v->mems_allowed);
+		if (!proc_status_field(text, "Cpus_allowed_list", cpus,
+				       sizeof(cpus)))
+			topology_nodes_of_cpulist(topo, cpus, &v->allowed,
+						  NULL);
+	}
+	if (v->allowed.bits != before.allowed.bits ||
+	    v->mems_allowed.bits != before.mems_allowed.bits)
+		s->n_same = 0;
 }
 
 static void read_main_mems(struct sampler *s, const struct topology *topo)
 {
+	const struct node_mask before = s->main_mems;
 	char path[64];
 	char text[STATUS_SIZE];
 	size_t len;
@@ -255,12 +268,15 @@ static void read_main_mems(struct sampler *s, const struct topology *topo)
 	if (!s->sys->ops->read_file(s->sys->self, path, text, sizeof(text),
 				    &len))
 		proc_status_mems(text, &s->main_mems);
+	if (s->main_mems.bits != before.bits)
+		s->n_same = 0;
 }
 
 /* -ESRCH: the thread is gone. */
 static int read_stat(struct sampler *s, size_t at, const struct topology *topo)
 {
 	struct vcpu_sample *v = &s->samples[at];
+	int before = v->node;
 	char text[1024];
 	struct proc_stat stat;
 	size_t len;
@@ -274,16 +290,31 @@ static int read_stat(struct sampler *s, size_t at, const struct topology *topo)
 	v->cpu = stat.last_cpu;
 	v->node = topology_node_of_cpu(topo, stat.last_cpu);
 	v->run_ns = (stat.user_ticks + stat.system_ticks) * s->tick_ns;
+	if (v->node != before)
+		s->n_same = 0;
 	return 0;
+}
+
+/* Has the turn of what is done on every so many ticks come since the sample
+ * before? shift spreads such turns over the ticks. */
+static bool is_turn(const struct sampler *s, uint64_t shift, uint64_t every)
+{
+	return (s->n_ticks + shift) / every != (s->taken_tick + shift) / every;
 }
 
 /* Spread over the samples, so that none is much dearer than the others. */
 static bool is_affinity_due(const struct sampler *s, size_t at)
 {
 	return s->is_affinity_due || !s->threads[at].has_affinity ||
-	       (s->n_taken + (uint64_t)s->samples[at].id) %
-			       SAMPLE_AFFINITY_EVERY ==
-		       0;
+	       is_turn(s, (uint64_t)s->samples[at].id, SAMPLE_AFFINITY_EVERY);
+}
+
+bool sampler_is_due(struct sampler *s)
+{
+	s->n_ticks++;
+	return s->is_list_due || s->is_affinity_due ||
+	       s->n_same < SAMPLE_CALM ||
+	       s->n_ticks - s->taken_tick >= SAMPLE_STRETCH;
 }
 
 int sampler_take(struct sampler *s, const struct topology *topo,
@@ -293,13 +324,16 @@ int sampler_take(struct sampler *s, const struct topology *topo,
 	size_t i = 0;
 	int err;
 
-	s->n_taken++;
-	if (s->is_list_due || s->n_taken % SAMPLE_LIST_EVERY == 0) {
+	if (s->n_ticks == s->taken_tick)
+		s->n_ticks++;
+	s->n_same++;
+	if (s->is_list_due || is_turn(s, 0, SAMPLE_LIST_EVERY)) {
 		err = list_threads(s);
 		if (err)
 			return err;
 	}
-	if (s->is_affinity_due || s->n_taken % SAMPLE_AFFINITY_EVERY == 1)
+	if (s->is_affinity_due ||
+	    is_turn(s, SAMPLE_AFFINITY_EVERY - 1, SAMPLE_AFFINITY_EVERY))
 		read_main_mems(s, topo);
 	while (i < s->n) {
 		if (read_stat(s, i, topo)) {
@@ -313,6 +347,7 @@ int sampler_take(struct sampler *s, const struct topology *topo,
 	}
 	s->is_affinity_due = false;
 	s->is_list_due = is_thread_gone;
+	s->taken_tick = s->n_ticks;
 	*ret_vcpus = s->samples;
 	*ret_n = s->n;
 	return 0;

@@ -9,6 +9,7 @@
 #ifndef GUEST_SAMPLE_H
 #define GUEST_SAMPLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,10 +23,15 @@ struct topology;
 /* More than QEMU's largest machine takes (4096 on x86-64). */
 #define SAMPLE_VCPUS_MAX 4096
 
-/* The affinity of each vCPU is read again on every so many samples, */
+/* The affinity of each vCPU is read again on every so many ticks, */
 #define SAMPLE_AFFINITY_EVERY 8
 /* and the threads are listed again, for vCPUs that were plugged in. */
 #define SAMPLE_LIST_EVERY 16
+
+/* After so many samples that all showed the same, */
+#define SAMPLE_CALM 30
+/* one is taken in so many ticks, until something is different. */
+#define SAMPLE_STRETCH 4
 
 struct vcpu_sample {
 	int id; /* guest's number of the vCPU */
@@ -50,9 +56,18 @@ void sampler_destroy(struct sampler *sampler);
 void sampler_set_hint(struct sampler *sampler, const struct qmp_cpus *cpus);
 
 /*
+ * A tick has come: is a sample to be taken in it? Always, but of a guest that is
+ * calm in one tick of SAMPLE_STRETCH: the last SAMPLE_CALM samples have seen the
+ * same vCPUs, on the same nodes, with the same affinity. A refresh, and any
+ * change that a sample sees, end the calm. A sample without this question counts
+ * as a tick too.
+ */
+bool sampler_is_due(struct sampler *sampler);
+
+/*
  * Take one sample. *ret_vcpus is sorted by id, borrowed and valid until the
  * next call. Costs one read_fd for each vCPU, and on every
- * SAMPLE_AFFINITY_EVERYth sample of a vCPU, and of the main thread, one
+ * SAMPLE_AFFINITY_EVERYth tick of a vCPU, and of the main thread, one
  * read_file; new and gone threads cost a listing. Without any vCPU thread: 0
  * and an empty array. -ESRCH: there is no such process (any more); other errors
  * are those of reading /proc/PID/task.

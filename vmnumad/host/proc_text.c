@@ -50,6 +50,15 @@ static int parse_u64(const char **at, uint64_t *ret_value)
 	return 0;
 }
 
+static bool is_kept(int field)
+{
+	const uint64_t kept = 1ull << STAT_PARENT | 1ull << STAT_USER |
+			      1ull << STAT_SYSTEM | 1ull << STAT_START |
+			      1ull << STAT_STACK | 1ull << STAT_CPU;
+
+	return kept >> field & 1;
+}
+
 static int store_stat_field(struct proc_stat *stat, int field, uint64_t value)
 {
 	switch (field) {
@@ -87,6 +96,13 @@ static int parse_stat_numbers(const char *p, struct proc_stat *stat)
 			return -EINVAL;
 		is_negative = *p == '-';
 		p += is_negative;
+		if (!is_kept(field)) {
+			if (*p < '0' || *p > '9')
+				return -EINVAL;
+			while (*p >= '0' && *p <= '9')
+				p++;
+			continue;
+		}
 		if (parse_u64(&p, &value))
 			return -EINVAL;
 		/* A parent of another pid namespace may be shown as 0; no
@@ -131,7 +147,8 @@ static const char *find_field(const char *text, const char *key,
 
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, key, key_len) || line[key_len] != ':')
+		if (*line != *key || strncmp(line, key, key_len) ||
+		    line[key_len] != ':')
 			continue;
 		line += key_len + 1;
 		line += strspn(line, " \t");
