@@ -51,6 +51,9 @@ struct room_counters {
 	uint64_t stall_us; /* as room_stall_us() */
 };
 
+/* For /proc/vmstat the kernel adds up the events of all CPUs, whatever is read
+ * of it: 11 us with two CPUs, 9 of them with the file kept open. Once for each
+ * moving call, so 0.1 % of a CPU at the default of 100 calls a second. */
 struct room_counters room_counters_read(const struct sys *sys);
 
 /* Time in which any task of the host waited for memory, since boot: total of
