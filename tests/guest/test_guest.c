@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest/guest.c: what libvirt's state and work mean for moving, and when libvirt
- * is asked again.
+ * guest/guest.c: what libvirt's state and work mean for moving, when libvirt is
+ * asked again, and when the vCPUs are looked at.
  */
 #include "guest/guest.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "fake_sys.h"
+#include "guest/sample.h"
+#include "host/topology.h"
 #include "virt_seen.h"
 
 #define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
@@ -244,6 +247,49 @@ START_TEST(cpuset_that_libvirt_makes_at_the_start_is_nobody_elses)
 }
 END_TEST
 
+static void let_one_vcpu_run(struct scene *s, unsigned int ticks)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "501 (CPU 0/KVM) R 1 1 1 0 -1 0 0 0 0 0 %u 0 0 0 20 0 1 0 7 1 "
+		 "1 1 1 1 1 1 1 1 1 1 1 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+		 "0\n",
+		 ticks);
+	fake_file(s->host, "/proc/500/task/501/stat", text);
+}
+
+/* In three ticks of four it shows the policy its last look, and how old it is. */
+START_TEST(calm_guest_keeps_its_last_look)
+{
+	static const struct topology topo = { .has_cpu = { 1 },
+					      .has_memory = { 1 } };
+	struct snap_guest snap;
+	uint64_t last_ns = 0;
+	unsigned int looks = 0;
+	struct scene s;
+
+	scene_begin(&s);
+	fake_file(s.host, "/proc/500/task/501/comm", "CPU 0/KVM\n");
+	s.guest->sampler = sampler_create(&s.sys, 500);
+	for (unsigned int tick = 1; tick <= SAMPLE_CALM + 1 + 40; tick++) {
+		fake_advance_ns(s.host, NS_PER_S);
+		let_one_vcpu_run(&s, tick);
+		ck_assert_int_eq(guest_sample(s.guest, &topo), 0);
+		guest_snapshot(s.guest, &snap);
+		ck_assert_uint_eq(snap.n_vcpus, 1);
+		if (snap.sampled_ns != last_ns) {
+			looks++;
+			ck_assert_uint_eq(snap.vcpus[0].run_ns,
+					  tick * NS_PER_S / 100);
+		}
+		last_ns = snap.sampled_ns;
+	}
+	ck_assert_uint_eq(looks, SAMPLE_CALM + 1 + 40 / SAMPLE_STRETCH);
+	scene_end(&s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("guest");
@@ -260,6 +306,7 @@ int main(void)
 	tcase_add_test(tc, cpuset_that_others_change_is_noticed_once);
 	tcase_add_test(tc,
 		       cpuset_that_libvirt_makes_at_the_start_is_nobody_elses);
+	tcase_add_test(tc, calm_guest_keeps_its_last_look);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
