@@ -43,6 +43,12 @@ pool_free() {
 	cat "/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/free_hugepages"
 }
 
+# Without surplus pages.
+pool_pages() {
+	local dir=/sys/devices/system/node/node$1/hugepages/hugepages-2048kB
+	echo $(($(cat "$dir/nr_hugepages") - $(cat "$dir/surplus_hugepages")))
+}
+
 start_libvirtd
 reserve_hugepages 0 140
 reserve_hugepages 1 64
@@ -140,6 +146,19 @@ case "$(pool_free 0) $(pool_free 1)" in
 esac
 made_room pool
 expect 0 'are free already' vmnumactl make-room 0 64M --hugepages 2M
+
+note 'room in the pool, where the pool of the other node is full'
+reserve_hugepages 1 $((64 - $(pool_free 1)))
+there=$(pool_pages 1)
+expect 4 'in its pool of 2 MiB pages at most' vmnumactl make-room 0 128M --hugepages 2M
+sed -i '$a [move]\ngrow_pools = yes' "$LAB_OUT/vmnumad.conf"
+kill -HUP "$VMNUMAD_PID"
+wait_until 20 vmnumad_has_said 'read again' || fail 'it does not read its configuration again'
+vmnumactl make-room 0 128M --hugepages 2M || fail "make-room ended with status $?"
+made_room pool
+note "the pools have $(pool_free 0) and $(pool_free 1) free pages, and $(pool_pages 0) and $(pool_pages 1) in all"
+[ "$(pool_free 0)" -ge 64 ] || fail "node 0 has $(pool_free 0) free pages"
+[ "$(pool_pages 0) $(pool_pages 1)" = "140 $there" ] || fail "the pools have $(pool_pages 0) and $(pool_pages 1) pages"
 
 vmnumactl jobs
 vmnumactl events

@@ -95,7 +95,7 @@ meddle() {
 	job_wait_midst "$job"
 	[ "$(cpusets limited)" = '1,3 ' ] || fail "the cpusets of limited are $(cpusets limited)"
 	write_cpusets limited "$1"
-	wait_until 60 job_has_ended "$job" || fail 'the job does not end'
+	wait_until 150 job_has_ended "$job" || fail 'the job does not end'
 	vmnumactl job "$job" || true
 	[ "$(job_says "$job" .result)" = partial ] || fail "the result is $(job_says "$job" .result)"
 	[ "$(cpusets limited)" = "$1 " ] || fail "the cpusets of limited are $(cpusets limited)"
