@@ -41,14 +41,18 @@ lacks_region() {
 	! has_region "$1"
 }
 
-# must_be_mapped BLOCK ADDRESS BYTES CELL: where QEMU has it, whole, and in its cell.
+# is_mapped BLOCK GPA BYTES CELL: as one region, and nowhere else.
+is_mapped() {
+	[ "$(regions "select(.block == \"$1\") | [.gpa, .size, .cell] | tostring")" = "[$2,$3,$4]" ]
+}
+
+# must_be_mapped BLOCK ADDRESS BYTES CELL: where QEMU has it, so much, and in its cell.
 # ADDRESS is the word for it in query-memory-devices.
 must_be_mapped() {
 	local want
-	wait_until 60 has_region "$1" || fail "no region $1: $(regions tostring)"
 	want=$(virsh qemu-monitor-command web '{"execute":"query-memory-devices"}' |
 		json ".return[].data | select(.memdev == \"/objects/$1\") | .$2")
-	[ "$(regions "select(.block == \"$1\") | [.gpa, .size, .cell] | tostring")" = "[$want,$3,$4]" ] ||
+	wait_until 60 is_mapped "$1" "$want" "$3" "$4" ||
 		fail "$1 is at $want: $(regions tostring)"
 }
 
@@ -84,7 +88,7 @@ follows() {
 # on node 0.
 must_come_home() {
 	wait_until 90 follows "$1" || fail "the guest has filled $(probe_last web follow) bytes only"
-	wait_until 90 is_home || fail "$(on_node . 1) bytes are on node 1: $(vmnumactl explain web)"
+	wait_until 180 is_home || fail "$(on_node . 1) bytes are on node 1: $(vmnumactl explain web)"
 	wait_until 60 no_job_is_running || fail 'the job does not end'
 	note "$2: $(on_node "$2" 0) bytes on node 0, $(on_node "$2" 1) on node 1"
 	[ "$(on_node "$2" 0)" -ge $((24 << 20)) ] || fail "$2 is not used"
