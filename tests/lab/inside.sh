@@ -72,26 +72,12 @@ save_libvirt_cache() {
 	cp -a /var/cache/libvirt/. "$control/libvirt-cache/"
 }
 
-# A newer QEMU and libvirt over the machine's own. Modules of the older ones make
-# the newer fail at start, so those that the newer do not bring are removed.
-lay_stack_over() {
-	local module new=$LAB_STACK_DIR/usr
-	mkdir /run/lab-stack
-	mount -t tmpfs -o mode=755 tmpfs /run/lab-stack
-	mkdir /run/lab-stack/upper /run/lab-stack/work
-	mount -t overlay -o "lowerdir=$new:/usr,upperdir=/run/lab-stack/upper,workdir=/run/lab-stack/work" \
-		overlay /usr
-	for module in /usr/lib/*/libvirt/*/*.so /usr/lib/*/qemu/*.so; do
-		[ -e "$new${module#/usr}" ] || rm -f "$module"
-	done
-	ldconfig
-}
-
 set_up() {
 	hostname lab
 	ip link set lo up
-	if [ -n "$LAB_STACK_DIR" ]; then
+	if [ "$LAB_STACK" = backports ]; then
 		lay_stack_over
+		ldconfig
 	fi
 	load_kvm
 	load_libvirt_cache
@@ -229,6 +215,8 @@ mount_kernel_trees
 hide_machine_state
 # shellcheck source=/dev/null
 . "$control/env"
+# shellcheck source=stack.sh
+. "$LAB_DIR/stack.sh"
 set_up
 while IFS=$'\t' read -r name path; do
 	if [ -e "$control/status/$name" ]; then

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # lab: --nodes 2 --kernel 6.12
 #
-# libvirtd comes late, ends, dies and stands still; vmnumad ends and dies. Guests
-# and jobs go on, vmnumactl answers, and afterwards all is found again.
+# libvirtd comes late, ends, dies, stands still and is upgraded; vmnumad ends and
+# dies. Guests and jobs go on, vmnumactl answers, and afterwards all is found again.
 
 set -eu
 
 # shellcheck source=../lib.sh
 . "$LAB_DIR/lib.sh"
-
+# shellcheck source=../stack.sh
+. "$LAB_DIR/stack.sh"
 
 is_not_listed() {
 	[ "$(vmnumactl --json list | json "[.guests[] | select(.name == \"$1\")] | length")" = 0 ]
@@ -33,6 +34,20 @@ must_follow() {
 	guest_pin web "$1"
 	wait_until 120 guest_is_on web "$1" || fail "only $(guest_share web "$1") % followed to node $1"
 	wait_until 90 no_job_is_running || fail 'a job does not end'
+}
+
+libvirt_version() {
+	virsh version --daemon | sed -n 's/^Running against daemon: //p'
+}
+
+# What must be the same guest's before and after: who it is, and its receipts.
+guest_and_receipts() {
+	vmnumactl --json show web | json '.guests[0] | [.uuid, .pid, .mode, .mode_source]'
+	vmnumactl --json jobs | json '.jobs[]'
+}
+
+mode_is() {
+	[ "$(vmnumactl --json list | json '.guests[0] | .mode + " by " + .mode_source')" = "$1" ]
 }
 
 start_with_eager_config() {
@@ -94,6 +109,28 @@ start_with_eager_config
 wait_until 90 has_gone_on 2 || fail 'vmnumad does not go on after its death'
 wait_until 120 guest_is_on web 0 || fail "only $(guest_share web 0) % is on node 0"
 wait_until 90 no_job_is_running || fail 'the job does not end'
+guest_pin web 0
+probe_must_be_right web
+
+note 'libvirtd is upgraded under the guest'
+vmnumactl follow web pin
+wait_until 90 no_job_is_running || fail 'a job does not end'
+before=$(times_connected)
+kept=$(guest_and_receipts)
+older=$(libvirt_version)
+stop_libvirtd
+start_newer_libvirtd
+note "$(libvirt_version) after $older"
+[ "$(libvirt_version)" != "$older" ] || fail 'it is the same libvirtd'
+wait_until 120 has_connected_again "$before" || fail 'vmnumad does not connect again'
+[ "$(guest_and_receipts)" = "$kept" ] ||
+	fail "it has lost what it knew: $kept became $(guest_and_receipts)"
+must_follow 1
+expect 0 moved vmnumactl rebalance web --to 0
+virsh -q metadata web --uri urn:vmnumad:policy:1 --key vmnumad \
+	--set "<policy follow='observe'/>" --live >/dev/null
+vmnumactl follow web default
+wait_until 30 mode_is 'observe by metadata' || fail 'the metadata is not read'
 probe_must_be_right web
 
 note 'the guest ends'
