@@ -12,6 +12,9 @@
 /* A plan that has moved nothing is not made again before this. */
 #define AGAIN_S 60
 
+/* So long may it take until the vCPUs' habits show where they are now. */
+#define HABIT_S 10
+
 /* While one of these is closed, a job waits. */
 #define LIBVIRT_GATES (GATE_MIGRATING | GATE_JOB)
 
@@ -74,6 +77,17 @@ static bool is_same_state(const struct sim_guest *g,
 	return true;
 }
 
+/* Some cell is in the last job and in this one. */
+static bool is_same_cell(const struct sim_guest *g,
+			 const struct job_entry *entry)
+{
+	for (size_t i = 0; i < entry->n_moves; i++)
+		for (size_t k = 0; k < g->n_moves; k++)
+			if (g->moves[k].cell == entry->moves[i].cell)
+				return true;
+	return false;
+}
+
 static void check_automatic(struct sim *sim, size_t guest,
 			    const struct job_entry *entry)
 {
@@ -86,13 +100,15 @@ static void check_automatic(struct sim *sim, size_t guest,
 		check_failed(sim, guest, "planned though a gate is closed");
 	if (view->mode == MODE_OBSERVE || view->mode == MODE_OFF)
 		check_failed(sim, guest, "planned against its mode");
-	if (g->n_moves && g->seen_events == g->events &&
+	if (is_same_cell(g, entry) && g->seen_events == g->events &&
 	    sim->lived_s - g->job_end_s < AGAIN_S && is_same_state(g, view))
 		check_failed(sim, guest, "planned twice for the same state");
 	for (size_t c = 0; c < view->n_cells; c++)
 		memcpy(g->state[c], view->cells[c].node_bytes,
 		       sizeof(g->state[c]));
-	g->seen_events = g->events;
+	if (entry->moves[0].reason == REASON_AFFINITY ||
+	    sim->lived_s - g->event_s >= HABIT_S)
+		g->seen_events = g->events;
 }
 
 void check_start(struct sim *sim, size_t guest, const struct job_entry *entry)

@@ -12,6 +12,12 @@
 
 #define TEXT_MAX 1024 /* of a line, with its NUL */
 
+void script_touch(struct sim *sim, size_t guest)
+{
+	sim->guests[guest].events++;
+	sim->guests[guest].event_s = sim->lived_s;
+}
+
 static int do_world(struct sim *sim, const struct line *l)
 {
 	if (sim->w || !l->n[0] || l->n[0] > NODES_MAX || l->n[1] > 65536 ||
@@ -45,7 +51,7 @@ static int do_node(struct sim *sim, const struct line *l)
 	else
 		node->is_online = node->has_cpu = node->has_memory = is_on;
 	for (size_t g = 0; g < sim->w->s.n_guests; g++)
-		sim->guests[g].events++;
+		script_touch(sim, g);
 	return 0;
 }
 
@@ -227,7 +233,7 @@ static int do_line(struct sim *sim, const struct line *l)
 	    (c->subject == A_NODE && l->n[0] >= NODES_MAX))
 		return -EINVAL;
 	if (c->subject == A_GUEST && !c->is_unseen)
-		sim->guests[l->n[0]].events++;
+		script_touch(sim, l->n[0]);
 	return c->run(sim, l);
 }
 

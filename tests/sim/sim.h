@@ -40,7 +40,9 @@ struct sim_guest {
 	uint64_t moved_bytes; /* by all its jobs */
 	struct sim_hour hour; /* of its automatic jobs */
 	unsigned int events; /* script lines that touched it */
-	unsigned int seen_events; /* events when its last job began */
+	unsigned int seen_events; /* of them, behind its last job: a job for
+				   * drift may not have seen the newest */
+	uint64_t event_s; /* when the last one was */
 	uint64_t job_end_s; /* when its last job ended */
 	uint64_t busy_s; /* when libvirt began its work on it */
 	uint64_t state[POLICY_CELLS_MAX][NODES_MAX]; /* bytes by cell and node
@@ -76,6 +78,9 @@ struct sim {
 /* script.c: run the scenario's lines; 0, or -EINVAL after saying on stderr
  * which line is not understood. */
 int script_run(struct sim *sim, FILE *file);
+
+/* script.c: a line of the scenario touches the guest. */
+void script_touch(struct sim *sim, size_t guest);
 
 /* One line of a scenario, taken apart. */
 struct line {

@@ -75,7 +75,7 @@ static int do_flap(struct sim *sim, const struct line *l)
 	for (uint64_t s = 0; s < l->n[3]; s++) {
 		step.n[1] = l->n[1 + s / l->n[4] % 2];
 		if (s % l->n[4] == 0) {
-			sim->guests[l->n[0]].events++;
+			script_touch(sim, l->n[0]);
 			if (do_place(sim, &step) < 0)
 				return -EINVAL;
 		}
