@@ -121,6 +121,7 @@ near_is_back() {
 note 'until that is taken back'
 vmnumactl follow near default
 wait_until 60 near_is_back || fail "near did not go home: $(vmnumactl explain near)"
+wait_until 60 no_job_is_running || fail 'the job does not end'
 
 note 'cancelled, it has left no more than was asked for'
 free=$(make_room .bytes_free_before 1 --dry-run)

@@ -101,7 +101,7 @@ guests_start web
 start_vmnumad_with <<-END
 	[follow]
 	cooldown_s = 1
-	settle_s = 4
+	settle_s = 2
 	ram_per_hour = 1000
 END
 wait_vmnumad_knows web
