@@ -11,7 +11,8 @@
 
 #define PID 4242
 
-/* Links as Linux 6.12 shows them of QEMU 7.2 and 10.0. */
+/* Links as Linux 6.12 shows them of QEMU 7.2; those of iommufd and vDPA after its
+ * sources. */
 static const struct {
 	const char *link;
 	const char *by; /* NULL: tells nothing */

@@ -11,7 +11,8 @@
 /* What only a QEMU with such a device has open; QEMU closes it when the device
  * is unplugged. Type 1 of VFIO pins memory by the container (/dev/vfio/vfio) and
  * the group (/dev/vfio/3), iommufd by the device (/dev/vfio/devices/vfio0);
- * /dev/iommu alone pins nothing. Seen with QEMU 7.2 on Linux 6.12. */
+ * /dev/iommu alone pins nothing. Seen with QEMU 7.2 on Linux 6.12, but for
+ * iommufd and vDPA. */
 static const struct {
 	const char *start; /* of what the link of the descriptor says */
 	const char *text; /* for people */
