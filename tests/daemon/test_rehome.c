@@ -174,6 +174,10 @@ static struct scene *scene_create(void)
 static void scene_destroy(struct scene *s)
 {
 	sampler_destroy(s->guest.sampler);
+	free(s->guest.memory_vcpus);
+	free(s->guest.vcpus);
+	free(s->guest.tids);
+	free(s->guest.cpus);
 	history_destroy(s->daemon.history);
 	fake_sys_destroy(s->host);
 	free(s);

@@ -130,8 +130,8 @@ static void look_at_guest(struct sim *sim, struct sim_guest *g)
 	const struct snap_guest *view = &sim->w->views[g - sim->guests];
 	bool has_map = !(view->gates & GATE_NO_MAP);
 
-	g->map.total_bytes = view->ram_bytes;
-	g->guest.built.map = has_map ? &g->map : NULL;
+	g->map->total_bytes = view->ram_bytes;
+	g->guest.built.map = has_map ? g->map : NULL;
 	g->guest.has_mode = true;
 	g->guest.mode_said = view->mode;
 	g->guest.mems_allowed = view->mems_allowed;
@@ -339,6 +339,8 @@ void host_finish(struct sim *sim)
 		if (sim->guests[g].pid)
 			host_go(sim, g);
 	settle(sim, 0); /* their jobs end */
+	for (size_t g = 0; g < sim->w->s.n_guests; g++)
+		free(sim->guests[g].map);
 	if (sim->watch)
 		history_unwatch(sim->watch);
 	jobs_destroy(daemon->jobs);

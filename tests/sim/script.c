@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "xalloc.h"
 
 #define TEXT_MAX 1024 /* of a line, with its NUL */
 
@@ -27,11 +28,11 @@ static int do_world(struct sim *sim, const struct line *l)
 	sim->w = world_create((int)l->n[0], l->n[1] * GIB, l->n[2], l->n[3],
 			      l->n[4]);
 	sim->vcpus_max = l->n[4];
-	sim->guests = calloc(l->n[2], sizeof(*sim->guests));
-	for (size_t g = 0; sim->guests && g < l->n[2]; g++)
+	sim->guests = xcalloc(l->n[2], sizeof(*sim->guests));
+	for (size_t g = 0; g < l->n[2]; g++) {
 		sim->guests[g].success = 1000;
-	if (!sim->guests)
-		return -ENOMEM;
+		sim->guests[g].map = xcalloc(1, sizeof(struct guest_map));
+	}
 	sim->n_nodes = (unsigned int)l->n[0];
 	host_begin(sim);
 	return 0;

@@ -28,7 +28,7 @@ struct sim_hour {
 struct sim_guest {
 	struct guest guest; /* the daemon's; first, so that the one is found
 			     * from the other */
-	struct guest_map map; /* tells its size only */
+	struct guest_map *map; /* tells its size only, owned */
 	pid_t pid; /* of its QEMU, another one each time; 0: not here */
 	struct job *job; /* begun and not yet looked at by check.c, borrowed */
 	struct plan_move moves[SIM_MOVES_MAX]; /* of the last job */

@@ -134,6 +134,7 @@ for name in $names; do
 		start_vmnumad
 		wait_vmnumad_knows shared
 		map_it_too
+		expect 0 'moved' vmnumactl rebalance shared --to 0 --hurry
 	fi
 	[ $name != flat ] || must_be_locked
 	vmnumactl show $name | grep -A 3 REGION
