@@ -6,8 +6,8 @@
 # works in and another process has mapped whole, 2 MiB and (where the host can make
 # one) 1 GiB pages of a pool, 4 KiB pages, and transparent huge pages, locked, of a
 # q35 machine without guest NUMA. The receipts' sums are exact, and say that all of it
-# was moved. Without the right to
-# move what others have mapped, just that stays, and it is said why.
+# was moved. Without the right to move what others have mapped, just that stays, and
+# it is said why.
 
 set -eu
 
