@@ -93,7 +93,7 @@ start_guest() {
 	guest_start "$guest"
 	guest_wait_ready "$guest" 150
 	# else its threads would hinder moves in one direction only
-	virsh -q emulatorpin "$guest" "0-$((2 * LAB_CPUS_PER_NODE - 1))" --live
+	virsh -q emulatorpin "$guest" "$LAB_GUEST_CPUS" --live
 	guest_is_on "$guest" 0 || fail 'the guest does not begin on node 0'
 }
 

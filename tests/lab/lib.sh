@@ -34,8 +34,9 @@ wait_until() {
 
 # --- the host
 
+# The CPUs of a node on which guests may run; CPU 0 is none of them.
 node_cpus() {
-	cat "/sys/devices/system/node/node$1/cpulist"
+	seq -s , $(($1 * LAB_CPUS_PER_NODE + 1)) $((($1 + 1) * LAB_CPUS_PER_NODE))
 }
 
 # set_thp always|madvise|never, for guests started afterwards.

@@ -11,14 +11,12 @@ set -eu
 # shellcheck source=../lib.sh
 . "$LAB_DIR/lib.sh"
 
-all_cpus=0-$((LAB_NODES * LAB_CPUS_PER_NODE - 1))
-
 # drift NODE: what the scheduler might do by itself. The vCPU goes to a CPU there
 # and may run everywhere again before vmnumad can see anything else.
 drift() {
 	kill -STOP "$VMNUMAD_PID"
 	taskset -cp "$(node_cpus "$1")" "$tid" >/dev/null
-	taskset -cp "$all_cpus" "$tid" >/dev/null
+	taskset -cp "$LAB_GUEST_CPUS" "$tid" >/dev/null
 	kill -CONT "$VMNUMAD_PID"
 }
 
@@ -91,7 +89,7 @@ note 'pin: a pinned vCPU is followed, a drifting one is not'
 vmnumactl follow web pin
 wait_until 120 guest_is_on web 0 || fail 'a pin is not followed in mode pin'
 wait_until 90 no_job_is_running || fail 'the job does not end'
-virsh -q vcpupin web 0 "$all_cpus" --live >/dev/null
+virsh -q vcpupin web 0 "$LAB_GUEST_CPUS" --live >/dev/null
 drift 1
 wait_until 90 explain_says 'mode does not allow' || fail "it is not explained: $(vmnumactl explain web)"
 must_stay 0 7

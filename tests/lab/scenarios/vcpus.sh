@@ -12,8 +12,6 @@ set -eu
 # shellcheck source=../lib.sh
 . "$LAB_DIR/lib.sh"
 
-all_cpus=0-$((LAB_NODES * LAB_CPUS_PER_NODE - 1))
-
 has_vcpus() {
 	[ "$(vmnumactl --json list | json '[.guests[0].vcpus[].id] | tostring')" = "$1" ]
 }
@@ -127,7 +125,7 @@ must_stay 0 5
 
 note 'taskset'
 for vcpu in 0 1 2; do
-	virsh -q vcpupin web $vcpu "$all_cpus" --live
+	virsh -q vcpupin web $vcpu "$LAB_GUEST_CPUS" --live
 done
 taskset_all 1
 must_follow 1
