@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
@@ -53,6 +54,18 @@ static void doors_close(struct doors *doors)
 		fclose(doors->trace);
 }
 
+/* A file stays open for each vCPU: as many as we may have, not the thousand that
+ * a shell gives. */
+static void allow_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void on_end(void *arg)
 {
 	loop_stop(arg);
@@ -82,6 +95,7 @@ static int run(struct options *options, struct config *config,
 		log_error("main", "no event loop: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	allow_files();
 	signal(SIGPIPE, SIG_IGN);
 	loop_signal_add(loop, SIGTERM, on_end, loop);
 	loop_signal_add(loop, SIGINT, on_end, loop);

@@ -36,7 +36,6 @@ static void fuzz_proc(const char *text, size_t len)
 	struct proc_stat stat;
 	struct proc_status status;
 	char buf[32];
-	uint64_t ns;
 	unsigned vcpu;
 
 	if (proc_stat_parse(text, &stat) == 0)
@@ -45,7 +44,6 @@ static void fuzz_proc(const char *text, size_t len)
 	if (proc_status_parse(text, &status) == 0)
 		assert(strlen(status.name) < PROC_NAME_SIZE);
 	proc_status_field(text, "Cpus_allowed_list", buf, sizeof(buf));
-	proc_schedstat_parse(text, &ns);
 	proc_comm_vcpu(text, &vcpu);
 	proc_cmdline_value(text, len, "-uuid");
 	if (proc_cmdline_guest_name(text, len, buf, sizeof(buf)) == 0)

@@ -199,22 +199,6 @@ START_TEST(status_field_is_found_by_its_whole_name)
 }
 END_TEST
 
-START_TEST(schedstat_gives_the_time_on_a_cpu)
-{
-	autofree char *text = tree_read("qemu-7.2/schedstat", NULL);
-	uint64_t ns = 5;
-
-	ck_assert_int_eq(proc_schedstat_parse(text, &ns), 0);
-	ck_assert_uint_gt(ns, 1000000);
-	ck_assert_int_eq(proc_schedstat_parse("275512 46864 1\n", &ns), 0);
-	ck_assert_uint_eq(ns, 275512);
-	ck_assert_int_eq(proc_schedstat_parse("", &ns), -EINVAL);
-	ck_assert_int_eq(proc_schedstat_parse("12", &ns), -EINVAL);
-	ck_assert_int_eq(proc_schedstat_parse("-1 2 3\n", &ns), -EINVAL);
-	ck_assert_uint_eq(ns, 275512);
-}
-END_TEST
-
 START_TEST(command_line_of_a_real_qemu_gives_uuid_and_name)
 {
 	size_t len;
@@ -324,7 +308,6 @@ static void add(TCase *tests)
 	tcase_add_loop_test(tests, odd_status_files_are_read_or_refused, 0,
 			    COUNT(statuses));
 	tcase_add_test(tests, status_field_is_found_by_its_whole_name);
-	tcase_add_test(tests, schedstat_gives_the_time_on_a_cpu);
 	tcase_add_test(tests, command_line_of_a_real_qemu_gives_uuid_and_name);
 	tcase_add_loop_test(tests, guest_names_are_taken_as_qemu_takes_them, 0,
 			    COUNT(names));

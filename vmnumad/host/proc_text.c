@@ -240,16 +240,6 @@ int proc_status_parse(const char *text, struct proc_status *ret_status)
 	return 0;
 }
 
-int proc_schedstat_parse(const char *text, uint64_t *ret_run_ns)
-{
-	uint64_t run_ns;
-
-	if (parse_u64(&text, &run_ns) || *text != ' ')
-		return -EINVAL;
-	*ret_run_ns = run_ns;
-	return 0;
-}
-
 const char *proc_cmdline_value(const char *cmdline, size_t len,
 			       const char *option)
 {

@@ -58,9 +58,6 @@ int proc_status_mems(const char *text, struct node_mask *ret_mems);
 int proc_status_field(const char *text, const char *key, char *buf,
 		      size_t size);
 
-/* schedstat's first field: the time on a CPU. -EINVAL. */
-int proc_schedstat_parse(const char *text, uint64_t *ret_run_ns);
-
 /*
  * The argument that follows option ("-uuid"; "--uuid" is found too) in a
  * cmdline of len bytes with NULs between its arguments and one at [len], as
