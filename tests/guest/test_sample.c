@@ -105,7 +105,7 @@ START_TEST(memory_may_go_where_all_cpusets_allow)
 }
 END_TEST
 
-START_TEST(pin_without_an_event_is_seen_within_eight_samples)
+START_TEST(pin_without_an_event_is_seen_within_sixteen_samples)
 {
 	struct scene s;
 	int samples = 0;
@@ -118,6 +118,24 @@ START_TEST(pin_without_an_event_is_seen_within_eight_samples)
 		take(&s);
 		ck_assert_int_le(++samples, SAMPLE_AFFINITY_EVERY);
 	}
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(pin_that_takes_a_vcpu_elsewhere_is_seen_with_it)
+{
+	struct scene s;
+
+	scene_begin(&s);
+	for (int i = 0; i <= SAMPLE_AFFINITY_REST; i++)
+		take(&s);
+	set_affinity(&s, 502, "4-7", "0-1");
+	set_affinity(&s, 503, "4-7", "0-1");
+	set_stat(&s, 502, 1, 4);
+	set_stat(&s, 503, 1, 5);
+	take(&s);
+	ck_assert_uint_eq(s.vcpus[0].allowed.bits, 2);
+	ck_assert_uint_eq(s.vcpus[1].allowed.bits, 2);
 	scene_end(&s);
 }
 END_TEST
@@ -251,7 +269,8 @@ int main(void)
 	tcase_add_test(tc, affinity_is_the_nodes_of_the_allowed_cpus);
 	tcase_add_test(tc, affinity_that_cannot_be_read_is_none);
 	tcase_add_loop_test(tc, memory_may_go_where_all_cpusets_allow, 0, 5);
-	tcase_add_test(tc, pin_without_an_event_is_seen_within_eight_samples);
+	tcase_add_test(tc, pin_without_an_event_is_seen_within_sixteen_samples);
+	tcase_add_test(tc, pin_that_takes_a_vcpu_elsewhere_is_seen_with_it);
 	tcase_add_test(tc, pin_with_an_event_is_seen_at_once);
 	tcase_add_test(tc, plugged_vcpu_is_found_within_sixteen_samples);
 	tcase_add_test(

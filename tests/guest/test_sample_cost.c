@@ -33,11 +33,12 @@ START_TEST(steady_sample_is_one_read_for_each_vcpu)
 			  SAMPLES * VCPUS);
 	ck_assert_uint_eq(after.calls[FAKE_OPEN_FILE],
 			  before.calls[FAKE_OPEN_FILE]);
-	/* An eighth of the statuses, the main thread's too, and the names of the three threads that
-	 * are no vCPUs at each listing. */
+	/* The statuses of vCPUs and main thread in their turns, and the names of the three
+	 * threads that are no vCPUs at each listing. */
 	ck_assert_uint_eq(after.calls[FAKE_READ_FILE] -
 				  before.calls[FAKE_READ_FILE],
-			  SAMPLES * (VCPUS + 1) / SAMPLE_AFFINITY_EVERY +
+			  SAMPLES * VCPUS / SAMPLE_AFFINITY_EVERY +
+				  SAMPLES / SAMPLE_MEMS_EVERY +
 				  3 * SAMPLES / SAMPLE_LIST_EVERY);
 	ck_assert_uint_eq(after.calls[FAKE_EACH_ENTRY] -
 				  before.calls[FAKE_EACH_ENTRY],
@@ -97,7 +98,7 @@ START_TEST(affinity_reads_are_spread_over_the_samples)
 		take(&s); /* and now and then the main thread's */
 		ck_assert_uint_eq(fake_books(s.host).calls[FAKE_READ_FILE],
 				  before + 16 / SAMPLE_AFFINITY_EVERY +
-					  (i % SAMPLE_AFFINITY_EVERY == 1));
+					  (i % SAMPLE_MEMS_EVERY == 1));
 	}
 	scene_end(&s);
 }
@@ -170,7 +171,7 @@ static const struct {
 	{ drift, SAMPLE_STRETCH },
 	{ unplug, SAMPLE_STRETCH },
 	{ pin, SAMPLE_AFFINITY_EVERY + SAMPLE_STRETCH - 1 },
-	{ change_cpuset, SAMPLE_AFFINITY_EVERY + SAMPLE_STRETCH - 1 },
+	{ change_cpuset, SAMPLE_MEMS_EVERY + SAMPLE_STRETCH - 1 },
 	{ plug, SAMPLE_LIST_EVERY + SAMPLE_STRETCH - 1 },
 };
 

@@ -35,7 +35,7 @@
 /* What belongs to the sample of the same index and is ours alone. */
 struct thread {
 	int stat_fd; /* owned: /proc/PID/task/TID/stat */
-	bool has_affinity; /* it was read at least once */
+	uint64_t affinity_tick; /* when it was read, 0 never */
 };
 
 /* Which thread a vCPU is, in QEMU's words. */
@@ -239,7 +239,7 @@ static void read_affinity(struct sampler *s, size_t at,
 	char cpus[CPU_LIST_SIZE];
 	size_t len;
 
-	s->threads[at].has_affinity = true;
+	s->threads[at].affinity_tick = s->n_ticks;
 	v->allowed = topo->has_cpu;
 	v->mems_allowed = topo->has_memory;
 	task_path(s, v->tid, "status", path, sizeof(path));
@@ -303,9 +303,12 @@ static bool is_turn(const struct sampler *s, uint64_t shift, uint64_t every)
 }
 
 /* Spread over the samples, so that none is much dearer than the others. */
-static bool is_affinity_due(const struct sampler *s, size_t at)
+static bool is_affinity_due(const struct sampler *s, size_t at, bool has_moved)
 {
-	return s->is_affinity_due || !s->threads[at].has_affinity ||
+	uint64_t tick = s->threads[at].affinity_tick;
+
+	return s->is_affinity_due || tick == 0 ||
+	       (has_moved && s->n_ticks - tick >= SAMPLE_AFFINITY_REST) ||
 	       is_turn(s, (uint64_t)s->samples[at].id, SAMPLE_AFFINITY_EVERY);
 }
 
@@ -333,15 +336,17 @@ int sampler_take(struct sampler *s, const struct topology *topo,
 			return err;
 	}
 	if (s->is_affinity_due ||
-	    is_turn(s, SAMPLE_AFFINITY_EVERY - 1, SAMPLE_AFFINITY_EVERY))
+	    is_turn(s, SAMPLE_MEMS_EVERY - 1, SAMPLE_MEMS_EVERY))
 		read_main_mems(s, topo);
 	while (i < s->n) {
+		int node = s->samples[i].node;
+
 		if (read_stat(s, i, topo)) {
 			drop_slot(s, i);
 			is_thread_gone = true;
 			continue;
 		}
-		if (is_affinity_due(s, i))
+		if (is_affinity_due(s, i, s->samples[i].node != node))
 			read_affinity(s, i, topo);
 		i++;
 	}

@@ -23,8 +23,12 @@ struct topology;
 /* More than QEMU's largest machine takes (4096 on x86-64). */
 #define SAMPLE_VCPUS_MAX 4096
 
-/* The affinity of each vCPU is read again on every so many ticks, */
-#define SAMPLE_AFFINITY_EVERY 8
+/* The affinity of each vCPU is read again on every so many ticks; */
+#define SAMPLE_AFFINITY_EVERY 16
+/* when it has gone to another node, at once, if so many are over since the last; */
+#define SAMPLE_AFFINITY_REST 8
+/* the nodes that the main thread may use, */
+#define SAMPLE_MEMS_EVERY 8
 /* and the threads are listed again, for vCPUs that were plugged in. */
 #define SAMPLE_LIST_EVERY 16
 
@@ -67,8 +71,8 @@ bool sampler_is_due(struct sampler *sampler);
 /*
  * Take one sample. *ret_vcpus is sorted by id, borrowed and valid until the
  * next call. Costs one read_fd for each vCPU, and on every
- * SAMPLE_AFFINITY_EVERYth tick of a vCPU, and of the main thread, one
- * read_file; new and gone threads cost a listing. Without any vCPU thread: 0
+ * SAMPLE_AFFINITY_EVERYth tick of a vCPU, and every SAMPLE_MEMS_EVERYth of the main
+ * thread, one read_file; new and gone threads cost a listing. Without any vCPU thread: 0
  * and an empty array. -ESRCH: there is no such process (any more); other errors
  * are those of reading /proc/PID/task.
  */

@@ -74,15 +74,9 @@ static int open_retry(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Some files of debugfs can only be read on from where the last read ended. */
-static ssize_t read_from(int fd, void *buf, size_t size, size_t offset)
-{
-	ssize_t n = pread(fd, buf, size, (off_t)offset);
-
-	return n < 0 && errno == ESPIPE ? read(fd, buf, size) : n;
-}
-
-/* /proc gives long files in pieces of a page: read until nothing comes. */
+/* A file just opened. /proc gives long ones in pieces of a page: read until nothing
+ * comes. Not by pread(2), for which the kernel would write it all anew to see that
+ * there is no more. */
 static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
 {
 	size_t used = 0;
@@ -92,8 +86,8 @@ static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
 	for (;;) {
 		char beyond;
 		bool is_full = used == size - 1;
-		ssize_t n = read_from(fd, is_full ? &beyond : buf + used,
-				      is_full ? 1 : size - 1 - used, used);
+		ssize_t n = read(fd, is_full ? &beyond : buf + used,
+				 is_full ? 1 : size - 1 - used);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -157,15 +151,18 @@ static int linux_open_file(void *self, const char *path, int *ret_fd)
 
 /* No right: it was checked by the open. Not read_all(): this is asked of each
  * vCPU each second, and to ask again only to hear that there is no more would be
- * half of all its system calls. */
+ * half of all its system calls. Some files of debugfs can only be read on from where
+ * the last read ended. */
 static int linux_read_fd(void *self, int fd, char *buf, size_t size,
 			 size_t *ret_len)
 {
 	ssize_t n;
 
 	do
-		n = read_from(fd, buf, size, 0);
+		n = pread(fd, buf, size, 0);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == ESPIPE)
+		n = read(fd, buf, size);
 	if (n < 0)
 		return -errno;
 	if ((size_t)n == size)
