@@ -105,7 +105,21 @@ static void keep_memory(void)
 	say("probe keeps what memory comes now\n");
 }
 
-/* A CPU that was plugged in waits for somebody to say this. */
+static int is_offline(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char word = '1';
+
+	if (fd < 0 || read(fd, &word, 1) < 0)
+		word = '1';
+	if (fd >= 0)
+		close(fd);
+	return word == '0';
+}
+
+/* A CPU that was plugged in waits for somebody to say this. Others are not told:
+ * the word would wait until memory that is being unplugged is free, and so would
+ * the thread that is to free it. */
 static void start_cpus(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_CONF);
@@ -114,7 +128,7 @@ static void start_cpus(void)
 	for (long cpu = 1; cpu < n; cpu++) {
 		snprintf(path, sizeof(path),
 			 "/sys/devices/system/cpu/cpu%ld/online", cpu);
-		if (write_file(path, "1") < 0)
+		if (is_offline(path) && write_file(path, "1") < 0)
 			say("probe: CPU %ld does not start\n", cpu);
 	}
 }

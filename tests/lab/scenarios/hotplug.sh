@@ -45,7 +45,8 @@ must_be_refused() {
 }
 
 start_libvirtd
-guest_define web mem=512 cells=2 pin=0 numatune=preferred:1 maxmem=4096 \
+# the other cell must hold what the guest takes out of the DIMM
+guest_define web mem=768 cells=2 pin=0 numatune=preferred:1 maxmem=4096 \
 	probe='probe.busy=20 probe.pages=25000 probe.follow=60 probe.keep=2 memhp_default_state=online_movable'
 guests_start web
 start_vmnumad_with <<-END
