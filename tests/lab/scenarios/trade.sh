@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.12
+# lab: --nodes 2 --kernel 6.12 --timeout 600
 #
 # Trading places: two guests on nodes without room for a second one are pinned
 # crosswise. Their memory changes places through the little that is free, a
@@ -45,8 +45,8 @@ watcher=$!
 
 guest_pin left 1
 guest_pin right 0
-wait_until 120 guest_is_on left 1 || fail "only $(guest_share left 1) % of left arrived"
-wait_until 60 guest_is_on right 0 || fail "only $(guest_share right 0) % of right arrived"
+wait_until 240 guest_is_on left 1 || fail "only $(guest_share left 1) % of left arrived"
+wait_until 120 guest_is_on right 0 || fail "only $(guest_share right 0) % of right arrived"
 wait_until 60 no_job_is_running || fail 'a job does not end'
 vmnumactl jobs
 kill "$watcher"
