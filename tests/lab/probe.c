@@ -30,11 +30,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,7 +45,6 @@
 #define NS_PER_MS     1000000ull
 #define PERIOD_NS     (20 * NS_PER_MS)
 #define MIN_PERIOD_MS 50 /* a line takes the serial console some time */
-#define STUCK_NS      (2 * NS_PER_SEC)
 
 /* What the kernel command line asks for. */
 struct settings {
@@ -277,40 +273,11 @@ static void report(struct toucher *touchers, uint64_t n,
 	*touches_before = touches;
 }
 
-/*
- * Emulated hosts lose the serial port's interrupt now and then, mostly while memory
- * is unplugged, and then nothing of the guest is heard again though it works on. The
- * kernel prints without interrupts and puts the port's own back afterwards, which
- * raises the lost one: so when lines have been waiting for long, it prints one.
- * *since_ns: since when some have been waiting, 0 if none.
- */
-static void unstick_serial_port(uint64_t now, uint64_t *since_ns)
-{
-	static const char word[] = "<2>probe has waited for its serial port\n";
-	int waiting = 0, fd;
-
-	if (ioctl(STDOUT_FILENO, TIOCOUTQ, &waiting) || waiting == 0) {
-		*since_ns = 0;
-		return;
-	}
-	if (*since_ns == 0)
-		*since_ns = now;
-	if (now - *since_ns < STUCK_NS)
-		return;
-	*since_ns = 0;
-	mknod("/kmsg", S_IFCHR | 0600, makedev(1, 11));
-	fd = open("/kmsg", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, word, sizeof(word) - 1) < 0)
-		die("the kernel's log takes nothing");
-	close(fd);
-}
-
 static void report_for_ever(struct toucher *touchers, uint64_t n,
 			    struct follow *follow, struct share *share,
 			    uint64_t period_ns)
 {
 	uint64_t start = now_ns(), last = start, next = start, touches = 0, now;
-	uint64_t waiting_since = 0;
 	struct timespec at;
 
 	for (;;) {
@@ -323,7 +290,6 @@ static void report_for_ever(struct toucher *touchers, uint64_t n,
 		if (share->is_mounted)
 			share_step(share);
 		now = now_ns();
-		unstick_serial_port(now, &waiting_since);
 		report(touchers, n, follow, share, start, now - last, &touches);
 		last = now;
 		/* A guest that stood still does not then print many lines. */
