@@ -44,6 +44,7 @@ static int doors_open(struct doors *doors, const struct options *options)
 	doors->trace = fopen(options->trace_path, "we");
 	if (!doors->trace)
 		return -errno;
+	setvbuf(doors->trace, NULL, _IOLBF, 0); /* somebody reads along */
 	doors->sys = sys_record_init(&doors->record, doors->sys, doors->trace);
 	return 0;
 }
