@@ -102,6 +102,7 @@ all_must_go 1
 # The mover's own cpuset lacks the target for a moment: the kernel then answers as
 # if there were no block, and splits what it was to move.
 note 'huge pages that a move has split are made whole again'
+echo 600000 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs # not by khugepaged
 mkdir /sys/fs/cgroup/mover
 mems=/sys/fs/cgroup/mover/cpuset.mems
 echo 0-1 >$mems
