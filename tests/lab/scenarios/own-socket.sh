@@ -5,7 +5,9 @@
 # Ways to a guest's monitor. Through libvirt the guest is marked as tainted,
 # once. With passthrough = no it is not: then a guest without a QMP socket of
 # ours is left alone and says why, and one with a socket is moved through that;
-# so it is with a connection that may only read.
+# so it is with a connection that may only read. That guest is only
+# observed: it is asked to leave its vCPUs, and a daemon that starts anew would
+# bring it back.
 
 set -eu
 
@@ -30,6 +32,7 @@ start_vmnumad_without_passthrough() {
 		passthrough = no
 		[guest own]
 		qmp = $socket
+		follow = observe
 	END
 }
 
@@ -68,6 +71,7 @@ start_vmnumad_with <<-END
 	read_only = yes
 	[guest own]
 	qmp = $socket
+	follow = observe
 END
 wait_vmnumad_knows own
 wait_until 60 vmnumad_says_of plain read-only || fail 'it is not said why plain has no map'
