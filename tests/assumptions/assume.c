@@ -154,17 +154,6 @@ long host_number(const char *path)
 	return value;
 }
 
-void take_all_blocks(const char *pool)
-{
-	long before, after = -1;
-
-	do {
-		before = after;
-		host_set(pool, "1000000");
-		after = host_number(pool);
-	} while (after > before);
-}
-
 static void remove_cgroup(int status, void *arg)
 {
 	struct saved *saved = arg;

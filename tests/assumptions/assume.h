@@ -60,7 +60,9 @@ void host_set(const char *path, const char *text);
 long host_number(const char *path);
 
 /* Reserve every 2 MiB block of a node as a huge page of its pool, nr_hugepages,
- * until the end: nothing is touched and hardly anything reclaimed. */
+ * until the end: nothing is touched and hardly anything reclaimed. Also those that
+ * were freed a moment ago: the kernel keeps some back for the CPU that did (its
+ * per-CPU lists, which hold huge pages since Linux 5.14). */
 void take_all_blocks(const char *pool);
 
 /* A cgroup for this program, gone at the end; the path is the caller's. Its
