@@ -196,7 +196,7 @@ void adopted_watch(struct daemon *daemon)
 			continue;
 		switch (adopt_poll(g)) {
 		case 0:
-			sampler_refresh_affinity(g->sampler);
+			guest_refresh_cpuset(g);
 			break;
 		case -ENOEXEC:
 			adopted_drop(daemon, g,

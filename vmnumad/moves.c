@@ -281,7 +281,7 @@ struct job_entry *core_start_job(struct daemon *daemon, struct guest *guest,
 		     (size_t)index, &entry->price);
 	job_entry_start(entry, &spec);
 	guest->active_job = entry->id;
-	guest->wants_domain = true; /* has libvirt begun something meanwhile? */
+	guest->wants_state = true; /* has libvirt begun something meanwhile? */
 	guest->stirred_ns = 0;
 	log_start(entry, order);
 	tell_start(daemon, entry);

@@ -130,15 +130,15 @@ START_TEST(guest_that_lands_is_deferred_until_libvirt_knows_of_no_job)
 	guest->asked_ns = 1000 * NS_PER_S;
 	ck_assert(is_deferred(guest));
 	guest_pursue(guest, 1001 * NS_PER_S);
-	ck_assert(!guest->wants_domain);
+	ck_assert(!guest->wants_state);
 	guest_pursue(guest, 1003 * NS_PER_S);
-	ck_assert(guest->wants_domain);
+	ck_assert(guest->wants_state);
 	ck_assert(is_deferred(guest));
 
 	guest->job = VIRT_JOB_NONE; /* says the answer */
-	guest->wants_domain = false;
+	guest->wants_state = false;
 	guest_pursue(guest, 2000 * NS_PER_S);
-	ck_assert(!guest->wants_domain);
+	ck_assert(!guest->wants_state);
 	ck_assert(!is_deferred(guest));
 	scene_destroy(scene);
 }

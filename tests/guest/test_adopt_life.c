@@ -75,6 +75,35 @@ static unsigned int gates_after_a_look(struct guest *guest, struct loop *loop)
 	return snap.gates;
 }
 
+/* A look may be the first to see the end: what was known of the process is gone
+ * then, and it is not taken to live. */
+START_TEST(end_that_a_look_has_seen_is_told_too)
+{
+	struct config config;
+	struct guest_env env;
+	struct guest *guest;
+	struct loop *loop = loop_create();
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_guest(&s, &config, &env);
+	env.pool = task_pool_create(loop, "test", 1, 4);
+	env.on_known = stop_loop;
+	env.arg = loop;
+	/* it lives as the look begins */
+	fake_fault(s.host, FAKE_IS_ALIVE, 2, -ESRCH);
+	gates_after_a_look(guest, loop);
+	ck_assert_ptr_null(guest->sampler);
+	ck_assert_int_eq(adopt_poll(guest), -ESRCH);
+	guest_refresh_cpuset(guest);
+	task_pool_destroy(env.pool, 1000);
+	guest_destroy(guest);
+	loop_destroy(loop);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
 START_TEST(device_that_comes_or_goes_is_seen_at_the_next_look)
 {
 	struct config config;
@@ -269,6 +298,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tests, end_and_execve_are_told_apart);
+	tcase_add_test(tests, end_that_a_look_has_seen_is_told_too);
 	tcase_add_test(tests, inferred_map_closes_the_gate_unless_configured);
 	tcase_add_test(tests,
 		       device_closes_the_gate_while_the_process_has_it_open);

@@ -138,9 +138,10 @@ START_TEST(libvirt_is_asked_again_while_it_works_on_the_guest)
 	answer(&s, lives[_i].state, lives[_i].job, lives[_i].is_postcopy);
 	now_ns = s.guest->asked_ns + NS_PER_S;
 	guest_pursue(s.guest, now_ns);
-	ck_assert(!s.guest->wants_domain);
+	ck_assert(!s.guest->wants_state);
 	guest_pursue(s.guest, now_ns + 1);
-	ck_assert(s.guest->wants_domain == is_busy);
+	ck_assert(s.guest->wants_state == is_busy);
+	ck_assert(!s.guest->wants_domain);
 	scene_end(&s);
 }
 END_TEST
@@ -154,7 +155,29 @@ START_TEST(libvirt_is_asked_again_while_we_work_on_the_guest)
 	answer(&s, VIRT_STATE_RUNNING, VIRT_JOB_NONE, false);
 	s.guest->active_job = 3;
 	guest_pursue(s.guest, s.guest->asked_ns + NS_PER_S + 1);
-	ck_assert(s.guest->wants_domain);
+	ck_assert(s.guest->wants_state);
+	ck_assert(!s.guest->wants_domain);
+	scene_end(&s);
+}
+END_TEST
+
+/* What only the state was asked of is known from the answer before. */
+START_TEST(answer_without_xml_changes_the_state_only)
+{
+	const struct virt_domain paused = {
+		.state = VIRT_STATE_PAUSED,
+		.job = VIRT_JOB_SAVE,
+	};
+	struct snap_guest snap;
+	struct scene s;
+
+	scene_begin(&s);
+	answer(&s, VIRT_STATE_RUNNING, VIRT_JOB_NONE, false);
+	guest_take_domain(s.guest, 0, &paused, NULL);
+	ck_assert(s.guest->has_domain);
+	ck_assert_str_eq(s.guest->name, "web");
+	guest_snapshot(s.guest, &snap);
+	ck_assert_uint_eq(snap.gates, GATE_NO_MAP | GATE_JOB);
 	scene_end(&s);
 }
 END_TEST
@@ -304,6 +327,7 @@ int main(void)
 			    libvirt_is_asked_again_while_it_works_on_the_guest,
 			    0, N(lives));
 	tcase_add_test(tc, libvirt_is_asked_again_while_we_work_on_the_guest);
+	tcase_add_test(tc, answer_without_xml_changes_the_state_only);
 	tcase_add_test(tc, cpuset_that_others_change_is_noticed_once);
 	tcase_add_test(tc,
 		       cpuset_that_libvirt_makes_at_the_start_is_nobody_elses);

@@ -25,10 +25,11 @@ static void on_fetched(void *arg, const struct uuid *uuid, int err,
 		ck_assert_ptr_null(domain);
 		seen->why = *why;
 	} else {
-		ck_assert_uint_eq(strlen(domain->xml), domain->xml_len);
+		ck_assert_uint_eq(domain->xml ? strlen(domain->xml) : 0,
+				  domain->xml_len);
 		seen->domain = *domain;
 		free(seen->xml);
-		seen->xml = xstrdup(domain->xml);
+		seen->xml = domain->xml ? xstrdup(domain->xml) : NULL;
 	}
 	seen_look(seen);
 }
@@ -38,11 +39,12 @@ static bool has_answer(struct seen *seen)
 	return seen->n_fetched > 0;
 }
 
-static void fetch(struct seen *seen, const struct uuid *uuid)
+static void fetch(struct seen *seen, const struct uuid *uuid, bool with_xml)
 {
 	seen->n_fetched = 0;
-	ck_assert_int_eq(virt_fetch(seen->virt, uuid, on_fetched, seen), 0);
-	ck_assert_int_eq(virt_fetch(seen->virt, uuid, on_fetched, seen),
+	ck_assert_int_eq(
+		virt_fetch(seen->virt, uuid, with_xml, on_fetched, seen), 0);
+	ck_assert_int_eq(virt_fetch(seen->virt, uuid, true, on_fetched, seen),
 			 -EALREADY);
 	seen_run_until(seen, has_answer);
 	ck_assert_uint_eq(seen->n_fetched, 1);
@@ -55,17 +57,18 @@ START_TEST(fetch_brings_xml_state_and_job)
 	virConnectPtr conn;
 	virDomainPtr domain = admin_domain(&conn);
 
-	fetch(seen, &uuid);
+	fetch(seen, &uuid, true);
 	ck_assert_int_eq(seen->fetch_err, 0);
 	ck_assert_ptr_nonnull(strstr(seen->xml, "<name>test</name>"));
 	ck_assert_int_eq(seen->domain.state, VIRT_STATE_RUNNING);
 	ck_assert_int_eq(seen->domain.job, VIRT_JOB_NONE);
 	ck_assert(!seen->domain.is_postcopy);
 	ck_assert_int_eq(virDomainSuspend(domain), 0);
-	fetch(seen, &uuid);
+	fetch(seen, &uuid, false);
 	ck_assert_int_eq(seen->domain.state, VIRT_STATE_PAUSED);
+	ck_assert_ptr_null(seen->xml);
 	ck_assert_int_eq(virDomainDestroy(domain), 0);
-	fetch(seen, &uuid);
+	fetch(seen, &uuid, true);
 	ck_assert_int_eq(seen->domain.state, VIRT_STATE_OFF);
 	admin_finish(conn, domain);
 	seen_finish(seen);
@@ -77,7 +80,7 @@ START_TEST(fetch_of_a_guest_that_is_not_there_says_so)
 	const struct uuid unknown = { "00000000-0000-4000-8000-000000000000" };
 	struct seen *seen = seen_start_and_list();
 
-	fetch(seen, &unknown);
+	fetch(seen, &unknown, false);
 	ck_assert_int_eq(seen->fetch_err, -ENOENT);
 	ck_assert_ptr_nonnull(strstr(seen->why.text, "not found"));
 	seen_finish(seen);
@@ -88,9 +91,9 @@ START_TEST(fetch_under_way_is_not_answered_after_destroy)
 {
 	struct seen *seen = seen_start_and_list();
 
-	ck_assert_int_eq(
-		virt_fetch(seen->virt, &seen->events[0].uuid, on_fetched, seen),
-		0);
+	ck_assert_int_eq(virt_fetch(seen->virt, &seen->events[0].uuid, true,
+				    on_fetched, seen),
+			 0);
 	virt_stop(seen->virt);
 	seen_finish(seen);
 }
@@ -170,7 +173,7 @@ START_TEST(nodes_are_set_by_libvirt_and_the_xml_says_so)
 
 	set_nodes(seen, &uuid, 1);
 	ck_assert_msg(seen->fetch_err == 0, "%s", seen->why.text);
-	fetch(seen, &uuid);
+	fetch(seen, &uuid, true);
 	ck_assert_ptr_nonnull(strstr(seen->xml, "nodeset='1'"));
 	set_nodes(seen, &unknown, 1);
 	ck_assert_int_eq(seen->fetch_err, -ENOENT);

@@ -83,25 +83,39 @@ static void fetch(struct guest *guest)
 {
 	const struct guest_env *env = guest->env;
 
-	if (virt_fetch(env->virt, &guest->uuid, env->on_fetched, env->arg) < 0)
+	if (virt_fetch(env->virt, &guest->uuid, guest->wants_domain,
+		       env->on_fetched, env->arg) < 0)
 		return; /* the next tick asks again */
 	guest->wants_domain = false;
+	guest->wants_state = false;
 	guest->is_fetching = true;
 	guest->asked_ns = env->sys->ops->now_ns(env->sys->self);
+}
+
+static void take_info(struct guest *guest, const struct domain_info *info)
+{
+	domain_finish(&guest->domain);
+	guest->domain = *info;
+	guest->has_domain = true;
+	free(guest->name);
+	guest->name = xstrdup(info->name);
+	if (*info->policy.wrong.text)
+		log_warning("virt", "guest %s: metadata: %s; ignoring it",
+			    guest->name, info->policy.wrong.text);
 }
 
 void guest_take_domain(struct guest *guest, int err,
 		       const struct virt_domain *domain, const struct why *why)
 {
 	uint64_t now_ns = guest->env->sys->ops->now_ns(guest->env->sys->self);
-	struct domain_info info;
+	struct domain_info info = { 0 };
 	struct why wrong = { "" };
 
 	guest->is_fetching = false;
-	if (err == 0)
-		err = domain_parse(domain->xml, domain->xml_len, &info, &wrong);
-	else if (why)
+	if (err < 0 && why)
 		wrong = *why;
+	if (err == 0 && domain->xml)
+		err = domain_parse(domain->xml, domain->xml_len, &info, &wrong);
 	if (err < 0) {
 		log_warning("virt",
 			    "guest %s: libvirt's answer: %s; asking "
@@ -111,17 +125,11 @@ void guest_take_domain(struct guest *guest, int err,
 		note_failure(guest, now_ns);
 		return;
 	}
-	domain_finish(&guest->domain);
-	guest->domain = info;
-	guest->has_domain = true;
+	if (domain->xml)
+		take_info(guest, &info);
 	guest->state = domain->state;
 	guest->job = domain->job;
 	guest->is_postcopy = domain->is_postcopy;
-	free(guest->name);
-	guest->name = xstrdup(info.name);
-	if (*info.policy.wrong.text)
-		log_warning("virt", "guest %s: metadata: %s; ignoring it",
-			    guest->name, info.policy.wrong.text);
 	guest_pursue(guest, now_ns);
 	guest->env->on_known(guest->env->arg, guest);
 }
@@ -330,9 +338,10 @@ void guest_pursue(struct guest *guest, uint64_t now_ns)
 	if (now_ns < guest->retry_ns)
 		return;
 	if (is_domain_old(guest, now_ns))
-		guest->wants_domain = true;
+		guest->wants_state = true;
 	/* in mode off too: its name and its mode come from there */
-	if (guest->wants_domain && !guest->is_fetching && !guest->adopted)
+	if ((guest->wants_domain || guest->wants_state) &&
+	    !guest->is_fetching && !guest->adopted)
 		fetch(guest);
 	if (guest_mode(guest, NULL) == MODE_OFF)
 		return;

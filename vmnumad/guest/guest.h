@@ -83,6 +83,7 @@ struct guest {
 
 	/* Questions under way and wanted. */
 	bool wants_domain; /* ask libvirt again */
+	bool wants_state; /* for its state and job only */
 	bool wants_map; /* build the map again */
 	bool wants_measure; /* count again soon */
 	bool is_fetching; /* libvirt is being asked */

@@ -33,9 +33,9 @@ struct search {
 
 int identity_poll(const struct sys *sys, const struct identity *identity)
 {
-	int alive = sys->ops->is_alive(sys->self, identity->pidfd);
-
-	return alive == 1 ? 0 : -ESRCH;
+	if (identity->pidfd < 0)
+		return -ESRCH;
+	return sys->ops->is_alive(sys->self, identity->pidfd) == 1 ? 0 : -ESRCH;
 }
 
 /* Of the first thread alone: for the whole process the kernel walks all of its

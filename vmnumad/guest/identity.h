@@ -56,7 +56,8 @@ int identity_dup(const struct sys *sys, const struct identity *identity,
 void identity_close(const struct sys *sys, struct identity *identity);
 
 /*
- * 0 while the process lives, -ESRCH once it is dead or a zombie. One poll(2).
+ * 0 while the process lives, -ESRCH once it is dead or a zombie, and of a closed
+ * identity. One poll(2).
  * While it lives its number belongs to it, so a call on the pid between two of
  * these that both said 0 went to the right process. Before and after a batch.
  */

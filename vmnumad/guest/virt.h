@@ -132,7 +132,8 @@ enum virt_job {
 
 /* What libvirt says of one guest. */
 struct virt_domain {
-	const char *xml; /* live domain XML without secrets, NUL ended */
+	const char *xml; /* live domain XML without secrets, NUL ended; NULL
+			  * where only the rest was asked for */
 	size_t xml_len; /* its length */
 	enum virt_state state; /* does it run */
 	enum virt_job job; /* long work under way */
@@ -149,12 +150,13 @@ typedef void virt_fetched_fn(void *arg, const struct uuid *uuid, int err,
 			     const struct virt_domain *domain,
 			     const struct why *why);
 
-/* Ask for one guest; fn is called once, later. 0, -ENOTCONN when not up,
- * -EALREADY while a fetch of this guest is under way (ask again when it is
- * answered: it may have looked before what just happened), -EAGAIN when the
- * pool is full. */
-int virt_fetch(struct virt *virt, const struct uuid *uuid, virt_fetched_fn *fn,
-	       void *arg);
+/* Ask for one guest; without with_xml, for its state and job only, which is
+ * cheaper for libvirt and for who reads it. fn is called once, later. 0,
+ * -ENOTCONN when not up, -EALREADY while a fetch of this guest is under way
+ * (ask again when it is answered: it may have looked before what just
+ * happened), -EAGAIN when the pool is full. */
+int virt_fetch(struct virt *virt, const struct uuid *uuid, bool with_xml,
+	       virt_fetched_fn *fn, void *arg);
 
 /* In the loop: err is 0, or -errno with why. After -ETIMEDOUT it may still come
  * to pass. */

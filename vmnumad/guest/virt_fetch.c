@@ -22,6 +22,7 @@
 struct fetch_work {
 	struct virt_lines *lines; /* a reference */
 	struct uuid uuid; /* which guest */
+	bool with_xml; /* not its state and job only */
 	struct call_desk *desk; /* a reference, for the inner call */
 	char *xml; /* result, owned */
 	struct virt_domain domain; /* result, xml apart */
@@ -187,11 +188,15 @@ static int fetch_domain(struct fetch_work *work, virDomainPtr domain)
 	int state;
 	int reason;
 
-	work->xml = virDomainGetXMLDesc(domain, 0);
-	if (!work->xml || virDomainGetState(domain, &state, &reason, 0) < 0)
+	if (work->with_xml) {
+		work->xml = virDomainGetXMLDesc(domain, 0);
+		if (!work->xml)
+			return virt_errno(&work->why);
+		work->domain.xml = work->xml;
+		work->domain.xml_len = strlen(work->xml);
+	}
+	if (virDomainGetState(domain, &state, &reason, 0) < 0)
 		return virt_errno(&work->why);
-	work->domain.xml = work->xml;
-	work->domain.xml_len = strlen(work->xml);
 	work->domain.state = state_of(state);
 	work->domain.is_postcopy = is_postcopy(state, reason);
 	if (work->domain.state != VIRT_STATE_OFF)
@@ -239,8 +244,8 @@ static bool is_fetching(const struct virt *virt, const struct uuid *uuid)
 	return t != NULL;
 }
 
-int virt_fetch(struct virt *virt, const struct uuid *uuid, virt_fetched_fn *fn,
-	       void *arg)
+int virt_fetch(struct virt *virt, const struct uuid *uuid, bool with_xml,
+	       virt_fetched_fn *fn, void *arg)
 {
 	struct fetch_work *work;
 	struct virt_task *task;
@@ -253,6 +258,7 @@ int virt_fetch(struct virt *virt, const struct uuid *uuid, virt_fetched_fn *fn,
 	work = xcalloc(1, sizeof(*work));
 	work->lines = virt_lines_ref(virt->lines);
 	work->uuid = *uuid;
+	work->with_xml = with_xml;
 	work->desk = call_desk_ref(virt->desk);
 	task = xcalloc(1, sizeof(*task));
 	task->run = run_fetch;
