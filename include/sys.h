@@ -46,8 +46,10 @@ struct seat {
 		SEAT_ANY, /* all of them */
 		SEAT_ON_NODE, /* those of node */
 		SEAT_OFF_NODE, /* all others */
+		SEAT_ON_CPU, /* cpu alone */
 	} where;
 	int node;
+	int cpu;
 };
 
 struct sys_ops {

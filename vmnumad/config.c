@@ -26,7 +26,6 @@ void config_init(struct config *config)
 		.follow = MODE_AUTO,
 		.sample_ns = NS_PER_S,
 		.stall_ns = 10 * NS_PER_MS,
-		.duty = 200,
 		.reserve_bytes = 128 * MIB,
 		.n_movers = 4,
 		.calls_per_s = 100,

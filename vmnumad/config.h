@@ -52,7 +52,7 @@ struct config {
 	uint64_t sample_ns; /* [follow] sample_ms */
 	uint64_t stall_ns; /* [move] max_stall_ms: how long a call lasts */
 	unsigned int duty; /* [move] share: percent of time in calls, here in
-			    * thousandths */
+			    * thousandths; 0 as pace.h has it */
 	uint64_t rate_bytes_per_s; /* [move] rate, 0 no bound */
 	uint64_t reserve_bytes; /* [move] reserve: kept free on targets */
 	unsigned int n_movers; /* [move] threads */

@@ -21,8 +21,11 @@ struct pace_config daemon_pace(const struct daemon *daemon,
 		order->is_hurried ? pace_config_hurry() : pace_config_gentle();
 
 	if (!order->is_hurried) {
+		if (pace.lanes_max > config->n_movers)
+			pace.lanes_max = config->n_movers;
 		pace.stall_ns = config->stall_ns;
-		pace.duty = config->duty;
+		if (config->duty)
+			pace.huge_duty = pace.small_duty = config->duty;
 	} else {
 		pace.lanes_max = config->n_movers;
 	}

@@ -104,8 +104,7 @@ START_TEST(defaults_stand_where_nothing_is_said)
 	ck_assert(!p->config.grows_pools);
 	ck_assert_int_eq(p->config.collapse, COLLAPSE_AUTO);
 	ck_assert_ptr_null(p->config.uri);
-	ck_assert_uint_ge(p->config.duty, 1);
-	ck_assert_uint_le(p->config.duty, 1000);
+	ck_assert_uint_eq(p->config.duty, 0);
 	ck_assert_uint_ge(p->config.n_movers, 1);
 	ck_assert_ptr_null(config_find_guest(&p->config, "web"));
 	place_destroy(p);

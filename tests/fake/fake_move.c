@@ -364,6 +364,7 @@ static void note_seat(struct fake_books *books, int to)
 		books->seated_calls++;
 	if (books->seat.where == SEAT_OFF_NODE && books->seat.node == to)
 		books->away_calls++;
+	books->in_place_calls += books->seat.where == SEAT_ON_CPU;
 }
 
 static int run_move(struct move *m)

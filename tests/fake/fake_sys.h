@@ -113,6 +113,7 @@ struct fake_books {
 			   * threads together, SEAT_ANY at first */
 	uint64_t seated_calls; /* pages_move calls made on their target */
 	uint64_t away_calls; /* pages_move calls made off their target */
+	uint64_t in_place_calls; /* pages_move calls made on one CPU */
 	uint64_t moved_folios; /* folios that changed their node */
 	uint64_t moved_bytes; /* bytes of those */
 	uint64_t failed_folios; /* failed migrations (each disturbs a guest) */

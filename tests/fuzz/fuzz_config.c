@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct config *config)
 {
-	assert(config->duty >= 1 && config->duty <= 1000);
+	assert(config->duty <= 1000);
 	assert(config->n_movers >= 1 && config->calls_per_s >= 1);
 	assert(config->sample_ns > 0 && config->stall_ns > 0);
 	assert(config->socket_path && *config->socket_path);

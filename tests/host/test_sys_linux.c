@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -395,7 +396,7 @@ END_TEST
 
 static int sit_at(const struct sys *sys, int where, int node)
 {
-	return sys->ops->sit(sys->self, (struct seat) { where, node });
+	return sys->ops->sit(sys->self, (struct seat) { where, node, 0 });
 }
 
 START_TEST(thread_runs_on_a_node_or_off_it)
@@ -414,6 +415,23 @@ START_TEST(thread_runs_on_a_node_or_off_it)
 		ck_assert_int_ne(topology_node_of_cpu(topo, sched_getcpu()),
 				 node);
 	ck_assert_int_eq(sit_at(&sys, SEAT_ANY, NODE_NONE), 0);
+}
+END_TEST
+
+START_TEST(thread_runs_on_one_cpu)
+{
+	struct sys sys = sys_linux();
+	struct seat seat = { .where = SEAT_ON_CPU, .cpu = sched_getcpu() };
+	cpu_set_t cpus;
+
+	ck_assert_int_eq(sys.ops->sit(sys.self, seat), 0);
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	ck_assert_int_eq(CPU_COUNT(&cpus), 1);
+	ck_assert(CPU_ISSET(seat.cpu, &cpus));
+	seat.cpu = -1;
+	ck_assert_int_eq(sys.ops->sit(sys.self, seat), -ENODEV);
+	seat.cpu = INT_MAX;
+	ck_assert_int_eq(sys.ops->sit(sys.self, seat), -ENODEV);
 }
 END_TEST
 
@@ -447,6 +465,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, collapse_makes_a_huge_page_or_says_why_not);
 	tcase_add_test(tests, this_host_has_a_topology);
 	tcase_add_test(tests, thread_runs_on_a_node_or_off_it);
+	tcase_add_test(tests, thread_runs_on_one_cpu);
 	tcase_add_test(tests, clock_never_goes_back);
 }
 

@@ -148,7 +148,9 @@ static void use_all(struct sys sys)
 			 0);
 	ck_assert_int_eq(status, 1);
 	ck_assert_int_eq(
-		sys.ops->sit(sys.self, (struct seat) { .where = SEAT_ANY }), 0);
+		sys.ops->sit(sys.self,
+			     (struct seat) { .where = SEAT_ON_CPU, .cpu = 3 }),
+		0);
 	ck_assert_uint_gt(sys.ops->now_ns(sys.self), 0);
 	ck_assert_int_eq(sys.ops->write_file(sys.self,
 					     "/sys/fs/cgroup/cpuset.mems", "1"),
@@ -188,6 +190,7 @@ START_TEST(every_call_goes_through_and_touching_ones_leave_a_line)
 		"1000011000 move pid=42 n=1 first=7f0000000000 "
 		"last=7f0000000000 to=1 all=0 result=0 took_ns=1000 "
 		"written=1\n"
+		"1000013000 sit on-cpu=3 result=0\n"
 		"1000014000 write path=/sys/fs/cgroup/cpuset.mems text=1 "
 		"result=0\n");
 	free(text);

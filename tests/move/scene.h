@@ -49,6 +49,7 @@ struct scene {
 	uint64_t steps; /* made so far */
 	scene_fn *on_op; /* a test's own hook, or NULL */
 	uint64_t arg; /* for on_op */
+	uint64_t seen; /* likewise */
 	scene_fn *on_move; /* before a moving call, with no lock held, or NULL */
 	atomic_bool is_dead; /* scene_kill() was called */
 	atomic_uint late_moves; /* moving calls on a dead process */

@@ -2,6 +2,8 @@
 /* What a guest feels of a call. */
 #include "move/feel.h"
 
+#include <errno.h>
+
 #include "move/kvm_stats.h"
 #include "run.h"
 #include "scene.h"
@@ -37,7 +39,7 @@ static unsigned int feel_one_call(const char *path, const char *before,
 	fake_file(fake, "/proc/42/task/43/schedstat", "5 2000000 7\n");
 	if (path)
 		fake_file(fake, path, after);
-	waited = feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS);
+	waited = feel_end_call(&feel, false, NS_PER_S + 10 * NS_PER_MS);
 	feel_finish(&feel);
 	ck_assert_uint_eq(fake_open_handles(fake), 0);
 	fake_sys_destroy(fake);
@@ -87,16 +89,77 @@ START_TEST(kicks_are_no_crowd)
 	fake_file(fake, KICKS, "0\n");
 	feel_init(&feel, &sys, 42);
 	feel_begin_call(&feel, NS_PER_S);
-	feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS);
+	feel_end_call(&feel, false, NS_PER_S + 10 * NS_PER_MS);
 	/* there was no pause yet */
 	ck_assert_int_eq(feel_seat(&feel, 1).where, SEAT_ANY);
 	feel_begin_call(&feel, 2 * NS_PER_S);
 	fake_file(fake, KICKS, "4000\n");
-	ck_assert_uint_ge(feel_end_call(&feel, 2 * NS_PER_S + 10 * NS_PER_MS),
-			  700);
+	ck_assert_uint_ge(
+		feel_end_call(&feel, false, 2 * NS_PER_S + 10 * NS_PER_MS),
+		700);
 	ck_assert_int_eq(feel_seat(&feel, 1).where, SEAT_ON_NODE);
 	ck_assert_int_eq(feel_seat(&feel, 1).node, 1);
 	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+/* A vCPU whose place a call takes waits for it; that is the price, and no sign
+ * that somebody else is in its way. */
+START_TEST(waiting_for_a_call_in_its_place_is_not_felt)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+
+	feel_init(&feel, &sys, 42);
+	feel_begin_call(&feel, NS_PER_S);
+	feel_end_call(&feel, true, NS_PER_S + 10 * NS_PER_MS);
+	feel_begin_call(&feel, 2 * NS_PER_S);
+	fake_file(fake, "/proc/42/task/43/schedstat", "5 9000000 7\n");
+	ck_assert_uint_eq(
+		feel_end_call(&feel, true, 2 * NS_PER_S + 10 * NS_PER_MS), 0);
+	ck_assert_int_eq(feel_seat(&feel, 1).where, SEAT_ON_NODE);
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+#define STAT_BEGIN                                                             \
+	"43 (CPU 0/KVM) S 1 1 1 0 -1 4 0 0 0 0 7 8 0 0 20 0 9 0 100 0 0 "
+#define STAT_MORE "18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 -1 "
+
+static const struct {
+	const char *text; /* of the thread's stat, NULL: there is none */
+	int cpu; /* found in it, or -errno */
+} stats[] = {
+	{ STAT_BEGIN STAT_MORE "5 0 0 0 0 0\n", 5 },
+	{ STAT_BEGIN STAT_MORE "5 1 1 0 0 0\n", -EBUSY },
+	{ STAT_BEGIN STAT_MORE "5\n", -EINVAL },
+	{ "43 (a) b) 9 9) S 1 1 1 0 -1 4 0 0 0 0 7 8 0 0 20 0 9 0 100 0 0 " STAT_MORE
+	  "63 0 0\n",
+	  63 },
+	{ STAT_BEGIN STAT_MORE "\n", -EINVAL },
+	{ STAT_BEGIN STAT_MORE "-3 0\n", -EINVAL },
+	{ STAT_BEGIN STAT_MORE "x 0\n", -EINVAL },
+	{ STAT_BEGIN "\n", -EINVAL },
+	{ "43 (CPU 0/KVM", -EINVAL },
+	{ "", -EINVAL },
+	{ NULL, -ENOENT },
+};
+
+START_TEST(cpu_of_a_vcpu_is_read)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+
+	if (stats[_i].text)
+		fake_file(fake, "/proc/42/task/43/stat", stats[_i].text);
+	feel_init(&feel, &sys, 42);
+	ck_assert_int_eq(feel_cpu(&feel, 0), stats[_i].cpu);
+	feel_finish(&feel);
+	ck_assert_uint_eq(fake_open_handles(fake), 0);
 	fake_sys_destroy(fake);
 }
 END_TEST
@@ -126,13 +189,34 @@ START_TEST(work_that_is_lost_in_calls_is_told_of_the_whole_time)
 	for (int i = 0; i < 6; i++) {
 		feel_begin_call(&feel, at_ns);
 		ran(fake, ms += 10);
-		feel_end_call(&feel, at_ns + 20 * NS_PER_MS);
+		feel_end_call(&feel, false, at_ns + 20 * NS_PER_MS);
 		ran(fake, ms += 64);
 		at_ns += 100 * NS_PER_MS;
 	}
 	ck_assert(feel_lost(&feel, 600 * NS_PER_MS, &lost));
 	ck_assert_uint_ge(lost, 61); /* 30 of 480 are 62 thousandths */
 	ck_assert_uint_le(lost, 63);
+	feel_finish(&feel);
+	fake_sys_destroy(fake);
+}
+END_TEST
+
+/* In 2 ms the kernel may not have come to account for it. */
+START_TEST(short_pause_says_little)
+{
+	struct feel feel;
+	struct sys sys;
+	struct fake_sys *fake = guest_host(&sys);
+
+	ran(fake, 0);
+	feel_init(&feel, &sys, 42);
+	feel_look(&feel, NS_PER_S);
+	feel_begin_call(&feel, NS_PER_S + 2 * NS_PER_MS);
+	ck_assert(!feel_is_busy(&feel));
+	feel_end_call(&feel, false, NS_PER_S + 20 * NS_PER_MS);
+	ran(fake, 60);
+	feel_begin_call(&feel, NS_PER_S + 80 * NS_PER_MS);
+	ck_assert(feel_is_busy(&feel));
 	feel_finish(&feel);
 	fake_sys_destroy(fake);
 }
@@ -148,7 +232,7 @@ START_TEST(who_does_nothing_has_nothing_to_lose)
 	feel_init(&feel, &sys, 42);
 	for (uint64_t i = 1; i < 10; i++) {
 		feel_begin_call(&feel, i * NS_PER_S);
-		feel_end_call(&feel, i * NS_PER_S + 20 * NS_PER_MS);
+		feel_end_call(&feel, false, i * NS_PER_S + 20 * NS_PER_MS);
 	}
 	ck_assert(!feel_lost(&feel, 10 * NS_PER_S, &lost));
 	feel_finish(&feel);
@@ -173,7 +257,8 @@ START_TEST(kicks_between_calls_are_the_calm)
 		if (i % 2)
 			feel_begin_call(&feel, i * 10 * NS_PER_MS);
 		else
-			waited = feel_end_call(&feel, i * 10 * NS_PER_MS);
+			waited =
+				feel_end_call(&feel, false, i * 10 * NS_PER_MS);
 	}
 	ck_assert_uint_le(waited, 1);
 	feel_finish(&feel);
@@ -215,7 +300,8 @@ START_TEST(guest_without_vcpu_names_feels_kicks)
 	feel_init(&feel, &sys, 42);
 	feel_begin_call(&feel, NS_PER_S);
 	fake_file(fake, KICKS, "2500\n");
-	ck_assert_uint_ge(feel_end_call(&feel, NS_PER_S + 10 * NS_PER_MS), 499);
+	ck_assert_uint_ge(
+		feel_end_call(&feel, false, NS_PER_S + 10 * NS_PER_MS), 499);
 	feel_finish(&feel);
 	fake_sys_destroy(fake);
 }
@@ -268,8 +354,12 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, kicks_are_no_crowd);
 	tcase_add_test(tests,
 		       work_that_is_lost_in_calls_is_told_of_the_whole_time);
+	tcase_add_test(tests, short_pause_says_little);
 	tcase_add_test(tests, who_does_nothing_has_nothing_to_lose);
 	tcase_add_test(tests, kicks_between_calls_are_the_calm);
+	tcase_add_test(tests, waiting_for_a_call_in_its_place_is_not_felt);
+	tcase_add_loop_test(tests, cpu_of_a_vcpu_is_read, 0,
+			    (int)(sizeof(stats) / sizeof(*stats)));
 	tcase_add_test(tests, kicks_are_one_read_a_reading);
 	tcase_add_test(tests, guest_without_vcpu_names_feels_kicks);
 	tcase_add_loop_test(tests, receipt_has_the_huge_mappings_of_the_guest,

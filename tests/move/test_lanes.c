@@ -41,7 +41,7 @@ static struct host host_of(const unsigned int *speed, unsigned int max)
 		.now_ns = NS_PER_S,
 	};
 
-	lanes_init(&h.lanes, max);
+	lanes_init(&h.lanes, max, true);
 	h.least = h.most = h.lanes.now;
 	ck_assert_uint_eq(h.lanes.now, max < 3 ? max : 3);
 	return h;
@@ -127,6 +127,17 @@ START_TEST(job_settles_where_more_is_no_faster)
 }
 END_TEST
 
+START_TEST(job_that_does_not_try_keeps_what_it_may)
+{
+	struct host h = host_of(not_at_all, 2);
+
+	lanes_init(&h.lanes, 2, false);
+	run_calls(&h, 400);
+	ck_assert_uint_eq(h.changes, 0);
+	ck_assert_uint_eq(h.lanes.now, 2);
+}
+END_TEST
+
 /* It may be content with two where one would do, and the last step is the last. */
 START_TEST(noise_does_not_make_it_swing)
 {
@@ -193,7 +204,7 @@ START_TEST(clock_that_stands_does_no_harm)
 {
 	struct lanes lanes;
 
-	lanes_init(&lanes, 4);
+	lanes_init(&lanes, 4, true);
 	for (int i = 0; i < 1000; i++) {
 		lanes_begin_call(&lanes, NS_PER_S);
 		lanes_end_call(&lanes, GIB, NS_PER_S);
@@ -207,6 +218,7 @@ static void add_tests(TCase *tests)
 {
 	const TTest *const all[] = {
 		job_settles_where_more_is_no_faster,
+		job_that_does_not_try_keeps_what_it_may,
 		noise_does_not_make_it_swing,
 		settled_job_stays_when_the_host_changes,
 		slow_calls_at_first_do_not_count,

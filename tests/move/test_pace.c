@@ -72,12 +72,15 @@ START_TEST(calls_have_their_share_of_the_time)
 				      .stall_ns = NS_PER_MS,
 				      .huge_min = 1,
 				      .huge_max = 128,
-				      .duty = 200,
+				      .huge_duty = 200,
+				      .small_duty = 50,
 				      .lanes_max = 1 };
 	struct pace pace = paced(&config);
 
 	pace_note_call(&pace, true, 10, NS_PER_S, 10 * NS_PER_MS);
 	ck_assert_uint_eq(pace_next_ns(&pace), NS_PER_S + 50 * NS_PER_MS);
+	pace_note_call(&pace, false, 10, 2 * NS_PER_S, 10 * NS_PER_MS);
+	ck_assert_uint_eq(pace_next_ns(&pace), 2 * NS_PER_S + 200 * NS_PER_MS);
 }
 END_TEST
 
@@ -136,19 +139,21 @@ START_TEST(guest_that_waits_gets_more_time)
 				      .stall_ns = NS_PER_MS,
 				      .huge_min = 1,
 				      .huge_max = 128,
-				      .duty = 400,
+				      .huge_duty = 800,
+				      .small_duty = 400,
 				      .lanes_max = 1 };
 	struct pace pace = paced(&config);
 
 	pace_note_wait(&pace, 900);
-	ck_assert_uint_eq(pace.duty, 200);
+	ck_assert_uint_eq(pace_duty(&pace, true), 400);
+	ck_assert_uint_eq(pace_duty(&pace, false), 200);
 	for (int i = 0; i < 20; i++)
 		pace_note_wait(&pace, 1000);
-	ck_assert_uint_gt(pace.duty, 0);
-	ck_assert_uint_le(pace.duty, 50);
+	ck_assert_uint_eq(pace_duty(&pace, false), 100);
 	for (int i = 0; i < 100; i++)
 		pace_note_wait(&pace, 0);
-	ck_assert_uint_eq(pace.duty, 400);
+	ck_assert_uint_eq(pace_duty(&pace, true), 800);
+	ck_assert_uint_eq(pace_duty(&pace, false), 400);
 }
 END_TEST
 
@@ -158,12 +163,13 @@ START_TEST(tiny_share_stays_as_it_was_set)
 				      .stall_ns = 1,
 				      .huge_min = 1,
 				      .huge_max = 1,
-				      .duty = 1,
+				      .huge_duty = 1,
+				      .small_duty = 1,
 				      .lanes_max = 1 };
 	struct pace pace = paced(&config);
 
 	pace_note_wait(&pace, 1000);
-	ck_assert_uint_eq(pace.duty, 1);
+	ck_assert_uint_eq(pace_duty(&pace, true), 1);
 	pace_note_call(&pace, true, 1, 0, NS_PER_MS);
 	ck_assert_uint_eq(pace_next_ns(&pace), NS_PER_S);
 }

@@ -395,22 +395,33 @@ static int node_cpus(int node, struct cpu_bits *ret_cpus)
 	return err ? err : list_parse_cpus(text, ret_cpus, NULL);
 }
 
+/* The CPUs that the seat names, or those that it excludes. */
+static int seat_cpus(struct seat seat, struct cpu_bits *ret_cpus)
+{
+	if (seat.where != SEAT_ON_CPU)
+		return node_cpus(seat.node, ret_cpus);
+	if (seat.cpu < 0 || seat.cpu >= CPUS_MAX)
+		return -ENODEV;
+	*ret_cpus = (struct cpu_bits) { 0 };
+	ret_cpus->words[seat.cpu / 64] = 1ull << seat.cpu % 64;
+	return 0;
+}
+
 /* The CPUs of cpus that the seat leaves. -ENODEV: none. */
 static int narrow(struct cpu_bits *cpus, struct seat seat)
 {
-	struct cpu_bits of_node;
+	struct cpu_bits named;
 	bool is_empty = true;
 	int err;
 
 	if (seat.where == SEAT_ANY)
 		return 0;
-	err = node_cpus(seat.node, &of_node);
+	err = seat_cpus(seat, &named);
 	if (err)
 		return err;
 	for (size_t i = 0; i < LIST_WORDS(CPUS_MAX); i++) {
-		cpus->words[i] &= seat.where == SEAT_ON_NODE
-					  ? of_node.words[i]
-					  : ~of_node.words[i];
+		cpus->words[i] &= seat.where == SEAT_OFF_NODE ? ~named.words[i]
+							      : named.words[i];
 		is_empty = is_empty && !cpus->words[i];
 	}
 	return is_empty ? -ENODEV : 0;

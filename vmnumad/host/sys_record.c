@@ -200,6 +200,24 @@ static int record_write_file(void *self, const char *path, const char *text)
 	return err;
 }
 
+static int record_sit(void *self, struct seat seat)
+{
+	static const char *const places[] = {
+		[SEAT_ANY] = "any",
+		[SEAT_ON_NODE] = "on-node",
+		[SEAT_OFF_NODE] = "off-node",
+		[SEAT_ON_CPU] = "on-cpu",
+	};
+	struct sys_record *record = self;
+	const struct sys *in = inner_of(record);
+	int err = in->ops->sit(in->self, seat);
+
+	fprintf(record->out, "%" PRIu64 " sit %s=%d result=%d\n",
+		now_ns(record), places[seat.where],
+		seat.where == SEAT_ON_CPU ? seat.cpu : seat.node, err);
+	return err;
+}
+
 struct sys sys_record_init(struct sys_record *record, struct sys inner,
 			   FILE *out)
 {
@@ -215,5 +233,6 @@ struct sys sys_record_init(struct sys_record *record, struct sys inner,
 	record->ops.backing = record_backing;
 	record->ops.is_alive = record_is_alive;
 	record->ops.write_file = record_write_file;
+	record->ops.sit = record_sit;
 	return (struct sys) { .ops = &record->ops, .self = record };
 }

@@ -12,6 +12,7 @@
  *   TIME_NS open-pagemap pid=P result=R
  *   TIME_NS backing pid=P start=HVA end=HVA result=R
  *   TIME_NS dead pidfd=F result=R
+ *   TIME_NS sit any|on-node|off-node|on-cpu=NUMBER result=R
  *   TIME_NS write path=PATH text=TEXT result=R
  *
  * (each on one line; HVA is hexadecimal, result as in sys.h). "on" counts pages

@@ -47,11 +47,13 @@ void call_sit(struct call *call, const struct sys *sys, struct seat seat)
 	const struct seat any = { .where = SEAT_ANY };
 
 	if (call->seat.where == seat.where &&
-	    (seat.where == SEAT_ANY || call->seat.node == seat.node))
+	    (seat.where == SEAT_ANY ||
+	     (call->seat.node == seat.node && call->seat.cpu == seat.cpu)))
 		return;
 	/* After a refusal the thread still has the seat before. That it was
 	 * refused is remembered too: the next call need not ask again. */
-	if (sys->ops->sit(sys->self, seat) < 0 && seat.where != SEAT_ANY)
+	call->is_refused = sys->ops->sit(sys->self, seat) < 0;
+	if (call->is_refused && seat.where != SEAT_ANY)
 		sys->ops->sit(sys->self, any);
 	call->seat = seat;
 }

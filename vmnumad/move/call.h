@@ -30,6 +30,8 @@ struct call {
 	int to; /* target node of all of them */
 	bool all; /* MPOL_MF_MOVE_ALL */
 	struct seat seat; /* what its thread asked for last */
+	bool is_refused; /* it was not to be had: the thread runs anywhere */
+	int vcpu; /* in whose place it is made, or SEATS_ELSEWHERE */
 
 	enum verdict *verdicts; /* owned, CALL_FOLIOS_MAX: the answers */
 	enum call_verdict verdict; /* of the call as a whole */

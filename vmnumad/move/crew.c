@@ -34,6 +34,8 @@ struct crew {
 	void *arg; /* its first argument */
 	pthread_mutex_t lock; /* guards everything below and all berths */
 	pthread_cond_t changed; /* a berth became due, or the end */
+	uint64_t awaited_ns; /* one of those who wait wakes by itself then;
+			      * JOB_NEVER_NS: nobody will */
 	struct berth *first; /* all jobs, owned */
 	pthread_t *threads; /* owned, n_threads */
 	unsigned int n_threads; /* started */
@@ -84,7 +86,9 @@ static struct berth *pick(struct crew *crew, uint64_t now_ns,
 	return best;
 }
 
-/* Sleep until wake_ns, or until something changes. */
+/* Sleep until wake_ns, or until something changes. One who watches the clock is
+ * enough, and who has enough to do calls another: threads that wake in vain take
+ * CPU time from guests. */
 static void wait_until(struct crew *crew, uint64_t wake_ns)
 {
 	struct timespec until = {
@@ -92,10 +96,23 @@ static void wait_until(struct crew *crew, uint64_t wake_ns)
 		.tv_nsec = (long)(wake_ns % NS_PER_S),
 	};
 
-	if (wake_ns == JOB_NEVER_NS)
+	if (wake_ns >= crew->awaited_ns) {
 		pthread_cond_wait(&crew->changed, &crew->lock);
-	else
-		pthread_cond_timedwait(&crew->changed, &crew->lock, &until);
+		return;
+	}
+	crew->awaited_ns = wake_ns;
+	pthread_cond_timedwait(&crew->changed, &crew->lock, &until);
+	if (crew->awaited_ns == wake_ns)
+		crew->awaited_ns = JOB_NEVER_NS;
+}
+
+/* Who goes to work leaves what else is due, and the clock, to another. */
+static void call_another(struct crew *crew, uint64_t now_ns)
+{
+	uint64_t wake_ns;
+
+	if (pick(crew, now_ns, &wake_ns) || wake_ns < crew->awaited_ns)
+		pthread_cond_signal(&crew->changed);
 }
 
 static void forget(struct crew *crew, struct berth *berth)
@@ -136,6 +153,7 @@ static void serve(struct crew *crew, struct berth *berth, struct call *call,
 
 	berth->n_steppers++;
 	berth->served_ns = now_ns;
+	call_another(crew, now_ns);
 	pthread_mutex_unlock(&crew->lock);
 	turn = job_step(berth->job, call, &wake_ns);
 	pthread_mutex_lock(&crew->lock);
@@ -151,7 +169,6 @@ static void serve(struct crew *crew, struct berth *berth, struct call *call,
 		berth->wake_ns = wake_ns;
 	if (berth->has_ended && berth->n_steppers == 0 && !crew->is_ending)
 		loop_post(crew->loop, deliver, berth);
-	pthread_cond_broadcast(&crew->changed);
 }
 
 static void *work(void *arg)
@@ -209,6 +226,7 @@ struct crew *crew_create(struct loop *loop, const struct sys *sys,
 	pthread_cond_init(&crew->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	crew->call_gap_ns = NS_PER_S / config->calls_per_s;
+	crew->awaited_ns = JOB_NEVER_NS;
 	crew->threads = xcalloc(config->n_threads, sizeof(*crew->threads));
 	for (unsigned int i = 0; i < config->n_threads; i++)
 		start_thread(crew);

@@ -2,11 +2,12 @@
 /* Waiting vCPUs; see feel.h. */
 #include "move/feel.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Weight of the newest pause in what is calm. */
+/* Weight of the newest of many pauses in what is calm, if all are as long. */
 #define SMOOTHING 0.3
 
 /*
@@ -53,8 +54,14 @@ static int open_vcpu(void *arg, const char *tid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%.10s/schedstat",
 		 (int)opening->pid, tid);
 	if (feel->sys.ops->open_file(feel->sys.self, path,
-				     &feel->fds[feel->n]) == 0)
-		feel->n++;
+				     &feel->fds[feel->n]) < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%.10s/stat",
+		 (int)opening->pid, tid);
+	if (feel->sys.ops->open_file(feel->sys.self, path,
+				     &feel->stat_fds[feel->n]) < 0)
+		feel->stat_fds[feel->n] = -1;
+	feel->n++;
 	return 0;
 }
 
@@ -71,8 +78,12 @@ void feel_init(struct feel *feel, const struct sys *sys, pid_t pid)
 
 void feel_finish(struct feel *feel)
 {
-	for (size_t i = 0; i < feel->n; i++)
+	for (size_t i = 0; i < feel->n; i++) {
 		feel->sys.ops->close_fd(feel->sys.self, feel->fds[i]);
+		if (feel->stat_fds[i] >= 0)
+			feel->sys.ops->close_fd(feel->sys.self,
+						feel->stat_fds[i]);
+	}
 	*feel = (struct feel) { 0 };
 }
 
@@ -150,23 +161,42 @@ static bool is_blind(const struct feel *feel)
 	return feel->n == 0 && !feel->kvm.is_known;
 }
 
+void feel_look(struct feel *feel, uint64_t now_ns)
+{
+	if (!is_blind(feel))
+		read_shares(feel, now_ns);
+}
+
+/* A pause counts for as much as it is long: of a short one little is known, as the
+ * kernel accounts for a running thread some hundred times a second. */
+static void learn_calm(struct feel *feel, const struct feel_shares *now,
+		       double took_ns)
+{
+	struct feel_shares *calm = &feel->calm;
+	double weight;
+
+	feel->calm_ns = feel->calm_ns * (1 - SMOOTHING) + took_ns;
+	weight = took_ns / feel->calm_ns;
+	calm->ran += weight * (now->ran - calm->ran);
+	calm->waited += weight * (now->waited - calm->waited);
+	calm->kicked += weight * (now->kicked - calm->kicked);
+}
+
 void feel_begin_call(struct feel *feel, uint64_t now_ns)
 {
-	bool is_first = feel->at_ns == 0;
-	struct feel_shares *calm = &feel->calm;
+	uint64_t before_ns = feel->at_ns;
 	struct feel_shares now;
 
 	if (is_blind(feel))
 		return;
 	now = read_shares(feel, now_ns);
-	if (is_first)
-		return;
-	if (!feel->has_calm)
-		*calm = now;
-	feel->has_calm = true;
-	calm->ran += SMOOTHING * (now.ran - calm->ran);
-	calm->waited += SMOOTHING * (now.waited - calm->waited);
-	calm->kicked += SMOOTHING * (now.kicked - calm->kicked);
+	if (before_ns && now_ns > before_ns)
+		learn_calm(feel, &now, (double)(now_ns - before_ns));
+}
+
+static bool has_calm(const struct feel *feel)
+{
+	return feel->calm_ns > 0;
 }
 
 static double clamp(double share)
@@ -176,7 +206,7 @@ static double clamp(double share)
 	return share > 1 ? 1 : share;
 }
 
-unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
+unsigned int feel_end_call(struct feel *feel, bool in_place, uint64_t now_ns)
 {
 	double took_ns = (double)(now_ns - feel->at_ns);
 	struct feel_shares now;
@@ -185,13 +215,13 @@ unsigned int feel_end_call(struct feel *feel, uint64_t now_ns)
 	if (is_blind(feel))
 		return 0;
 	now = read_shares(feel, now_ns);
-	waited = now.waited - feel->calm.waited;
+	waited = in_place ? 0 : now.waited - feel->calm.waited;
 	kicked = now.kicked - feel->calm.kicked;
 	/* who waits for a page sleeps: that is not waiting for a CPU */
 	idled = feel->calm.ran - now.ran;
-	if (feel->has_calm)
+	if (has_calm(feel))
 		feel->lost_ns += took_ns * clamp(clamp(idled) + clamp(kicked));
-	if (feel->has_calm && waited * (double)feel->n > CROWDED)
+	if (has_calm(feel) && waited * (double)feel->n > CROWDED)
 		feel->is_crowded = true;
 	return (unsigned int)(clamp(waited + kicked) * 1000);
 }
@@ -201,24 +231,57 @@ bool feel_lost(const struct feel *feel, uint64_t long_ns,
 {
 	double work_ns = feel->calm.ran * (double)long_ns;
 
-	if (!feel->has_calm || feel->calm.ran < WORKED_LEAST || work_ns <= 0)
+	if (!has_calm(feel) || feel->calm.ran < WORKED_LEAST || work_ns <= 0)
 		return false;
 	*ret_lost = (unsigned int)(clamp(feel->lost_ns / work_ns) * 1000);
 	return true;
+}
+
+bool feel_is_busy(const struct feel *feel)
+{
+	return feel->n > 0 && has_calm(feel) && feel->calm.ran >= RAN_MUCH;
+}
+
+/* Fields 39 and 40 of proc_pid_stat(5); what stands before the last ')', the
+ * thread's name, is QEMU's to choose. */
+static int parse_cpu(const char *text)
+{
+	const char *at = strrchr(text, ')');
+	unsigned int rt_priority;
+	int cpu;
+
+	for (int field = 3; at && field <= 39; field++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, " %d %u", &cpu, &rt_priority) != 2 || cpu < 0)
+		return -EINVAL;
+	return rt_priority ? -EBUSY : cpu;
+}
+
+int feel_cpu(const struct feel *feel, unsigned int vcpu)
+{
+	char text[1024];
+	size_t len;
+	int err;
+
+	if (feel->stat_fds[vcpu] < 0)
+		return -ENOENT;
+	err = feel->sys.ops->read_fd(feel->sys.self, feel->stat_fds[vcpu], text,
+				     sizeof(text), &len);
+	return err ? err : parse_cpu(text);
 }
 
 /* No vCPU that has run never waited: no delay at all means that the kernel does
  * not count it. */
 static bool has_idle_cpus(const struct feel *feel)
 {
-	return feel->n > 0 && feel->delay_ns > 0 && feel->has_calm &&
+	return feel->n > 0 && feel->delay_ns > 0 && has_calm(feel) &&
 	       feel->calm.ran < RAN_MUCH &&
 	       feel->calm.waited * (double)feel->n < CROWDED;
 }
 
 struct seat feel_seat(const struct feel *feel, int to)
 {
-	if (feel->is_crowded)
+	if (feel->is_crowded || feel_is_busy(feel))
 		return (struct seat) { .where = SEAT_OFF_NODE, .node = to };
 	if (has_idle_cpus(feel))
 		return (struct seat) { .where = SEAT_ON_NODE, .node = to };

@@ -24,6 +24,10 @@
 #include "move/job_state.h"
 #include "xalloc.h"
 
+/* So long is looked at how busy a guest is: the kernel accounts for running threads
+ * every 4 ms (CONFIG_HZ=250). */
+#define LOOK_NS 20000000ull
+
 uint64_t job_scope_bytes(const struct job *job)
 {
 	uint64_t sum = 0;
@@ -68,7 +72,8 @@ struct job *job_create(const struct job_spec *spec, const struct sys *sys)
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_mutex_init(&job->published_lock, NULL);
 	pace_init(&job->pace, &spec->pace);
-	lanes_init(&job->lanes, spec->pace.lanes_max);
+	lanes_init(&job->lanes, spec->pace.lanes_max,
+		   pace_is_hurried(&job->pace));
 	atomic_store(&job->n_lanes, job->lanes.now);
 	job->room.reserve_bytes = spec->reserve_bytes;
 	job->room.grows_pools = spec->grows_pools;
@@ -118,12 +123,30 @@ void job_destroy(struct job *job)
 	free(job);
 }
 
+/* The first call waits until it is known how busy the guest is. A guest of one
+ * vCPU has one gentle call at a time: of two, each would make it wait longer. */
+static void begin_feeling(struct job *job)
+{
+	uint64_t now_ns;
+
+	feel_init(&job->feel, &job->sys, job->identity.pid);
+	seats_init(&job->seats, (unsigned int)job->feel.n);
+	if (job->feel.n == 0)
+		return;
+	now_ns = job->sys.ops->now_ns(job->sys.self);
+	feel_look(&job->feel, now_ns);
+	pace_hold(&job->pace, now_ns + LOOK_NS);
+	if (job->feel.n > 1 || pace_is_hurried(&job->pace))
+		return;
+	lanes_init(&job->lanes, 1, false);
+	atomic_store(&job->n_lanes, job->lanes.now);
+}
+
 static void begin(struct job *job, uint64_t now_ns)
 {
 	scan_init(&job->scan, &job->sys, job->identity.pid);
 	job->has_scan = true;
-	if (job->pace.config.duty < PACE_WHOLE)
-		feel_init(&job->feel, &job->sys, job->identity.pid);
+	begin_feeling(job);
 	room_init(&job->room, &job->sys, job->room.reserve_bytes,
 		  job->room.grows_pools);
 	if (job->pools)
@@ -349,8 +372,10 @@ static enum job_turn choose(struct job *job, struct call *call,
 	}
 	if (is_held(job, now_ns, ret_wake_ns))
 		return JOB_WAIT;
-	if (!job->has_scan)
+	if (!job->has_scan) {
 		begin(job, now_ns);
+		return JOB_GO_ON;
+	}
 	if (job->is_repairing)
 		return repair(job, now_ns);
 
@@ -376,10 +401,22 @@ static enum job_turn choose(struct job *job, struct call *call,
 	return end_pass(job, now_ns);
 }
 
-/* Where the thread that makes a call runs. In a hurry that is not measured. */
-static struct seat find_seat(const struct job *job, const struct call *call)
+/* Where the thread that makes a call runs: in the place of a vCPU, or where the
+ * guest feels it least; in a hurry, where the scheduler likes. */
+static struct seat find_seat(struct job *job, struct call *call)
 {
-	if (job->pace.config.duty == PACE_WHOLE)
+	int cpu;
+
+	call->vcpu = seats_take(&job->seats, feel_is_busy(&job->feel));
+	if (call->vcpu != SEATS_ELSEWHERE) {
+		cpu = feel_cpu(&job->feel, (unsigned int)call->vcpu);
+		if (cpu >= 0)
+			return (struct seat) { .where = SEAT_ON_CPU,
+					       .cpu = cpu };
+		seats_refuse(&job->seats, call->vcpu);
+		call->vcpu = SEATS_ELSEWHERE;
+	}
+	if (pace_is_hurried(&job->pace))
 		return (struct seat) { .where = SEAT_ANY };
 	return feel_seat(&job->feel, call->to);
 }
@@ -406,18 +443,29 @@ static void end_call(struct job *job, const struct call *call)
 {
 	uint64_t now_ns = job->sys.ops->now_ns(job->sys.self);
 	uint64_t before_bytes = job->all_moved_bytes + job->along_bytes;
+	uint64_t moved_bytes;
+	bool is_huge = call->folios[0].pages > 1;
+	int vcpu = call->vcpu;
+
+	if (vcpu != SEATS_ELSEWHERE && call->is_refused) {
+		seats_refuse(&job->seats, vcpu); /* isolated, perhaps */
+		vcpu = SEATS_ELSEWHERE;
+	}
 
 	job->in_flight_bytes[call->to] -= call->bytes;
 	if (--job->in_flight == 0)
-		pace_note_wait(&job->pace, feel_end_call(&job->feel, now_ns));
+		pace_note_wait(&job->pace,
+			       feel_end_call(&job->feel,
+					     vcpu != SEATS_ELSEWHERE, now_ns));
 	if (job->receipt.phase != PHASE_ENDED &&
 	    identity_check(&job->sys, &job->identity) == 0) {
 		job_settle(job, call, now_ns);
 		publish(job, job->pass == 0);
 	}
-	lanes_end_call(&job->lanes,
-		       job->all_moved_bytes + job->along_bytes - before_bytes,
-		       now_ns);
+	moved_bytes = job->all_moved_bytes + job->along_bytes - before_bytes;
+	seats_leave(&job->seats, vcpu, feel_is_busy(&job->feel), is_huge,
+		    moved_bytes, call->took_ns);
+	lanes_end_call(&job->lanes, moved_bytes, now_ns);
 	atomic_store(&job->n_lanes, job->lanes.now);
 }
 

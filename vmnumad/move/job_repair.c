@@ -130,8 +130,12 @@ enum job_turn job_repair(struct job *job)
 	if (job->n_splits == 0)
 		return JOB_ENDED;
 	split = job->splits[--job->n_splits];
-	if (!ask_kind(job, split.at, &kind) || kind != BLOCK_MIXED)
+	if (!ask_kind(job, split.at, &kind))
 		return JOB_GO_ON;
+	if (kind != BLOCK_MIXED) { /* khugepaged was first, or it is gone */
+		job->receipt.thp_repaired += kind == BLOCK_HUGE;
+		return JOB_GO_ON;
+	}
 	node = node_of_pieces(job, &split);
 	if (node == NODE_NONE ||
 	    room_allow(&job->room, node, PAGE_2M_BYTES, false, PAGE_2M_BYTES) <

@@ -17,6 +17,7 @@
 #include "move/lanes.h"
 #include "move/room.h"
 #include "move/scan.h"
+#include "move/seats.h"
 
 /* Another lane is still at work: look again so soon. */
 #define JOB_LANE_WAIT_NS 2000000ull
@@ -114,6 +115,7 @@ struct job {
 	size_t n_cells; /* length of cells */
 	struct pace pace; /* when and how much */
 	struct lanes lanes; /* how many calls at the same time */
+	struct seats seats; /* in whose place they are made */
 	struct feel feel; /* what the guest feels of it */
 	struct kvm_stats kvm; /* its counters, for the receipt */
 	struct room room; /* gate on the targets */

@@ -30,9 +30,10 @@ static void begin_stretch(struct lanes *lanes, unsigned int now)
 	lanes->busy_ns = 0;
 }
 
-void lanes_init(struct lanes *lanes, unsigned int max)
+void lanes_init(struct lanes *lanes, unsigned int max, bool tries)
 {
-	*lanes = (struct lanes) { .max = max, .is_settled = max == 1 };
+	*lanes =
+		(struct lanes) { .max = max, .is_settled = !tries || max == 1 };
 	begin_stretch(lanes, max < LANES_FIRST ? max : LANES_FIRST);
 }
 

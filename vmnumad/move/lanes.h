@@ -32,8 +32,9 @@ struct lanes {
 	double bytes_per_s; /* of the number to compare with, 0: none yet */
 };
 
-/* max: at least 1; 1 needs no trial. */
-void lanes_init(struct lanes *lanes, unsigned int max);
+/* max: at least 1; 1 needs no trial. Not tries: what it begins with stays, since
+ * a stretch with fewer may cost a guest more than they would spare it later. */
+void lanes_init(struct lanes *lanes, unsigned int max, bool tries);
 
 /* A call of any lane begins. */
 void lanes_begin_call(struct lanes *lanes, uint64_t now_ns);

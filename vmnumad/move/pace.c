@@ -25,24 +25,25 @@
 /* Weight of the newest measurement. */
 #define SMOOTHING 0.4
 
-/* More waiting than this, in thousandths of the time, halves the share; less
- * adds a step to it. */
+/* More waiting than this, in thousandths of the time, halves what is used of the
+ * shares; less adds a step to it. */
 #define WAIT_TOO_MUCH 300
-#define DUTY_STEP     20
-#define DUTY_MIN      50
+#define EASE_STEP     100
+#define EASE_MIN      250
 
 struct pace_config pace_config_gentle(void)
 {
 	return (struct pace_config) {
 		.call_ns = 40 * NS_PER_MS,
 		.stall_ns = 10 * NS_PER_MS,
-		.huge_min = 8,
+		.huge_min = 4,
 		.small_min = 2048,
 		.huge_max = 32,
-		.duty = 200,
-		/* Several make the sum of stalls smaller, but where the copies
+		.huge_duty = 400,
+		.small_duty = 200,
+		/* More make the sum of stalls smaller, but where the copies
 		 * share CPUs or memory bandwidth each of them longer. */
-		.lanes_max = 1,
+		.lanes_max = 2,
 	};
 }
 
@@ -54,7 +55,8 @@ struct pace_config pace_config_hurry(void)
 		.huge_min = 64,
 		.small_min = 4096,
 		.huge_max = HUGE_PER_CALL_MAX,
-		.duty = PACE_WHOLE,
+		.huge_duty = PACE_WHOLE,
+		.small_duty = PACE_WHOLE,
 		.lanes_max = 4,
 	};
 }
@@ -65,7 +67,7 @@ void pace_init(struct pace *pace, const struct pace_config *config)
 		.config = *config,
 		.huge_ns_per_page = HUGE_NS_PER_PAGE,
 		.small_ns_per_page = SMALL_NS_PER_PAGE,
-		.duty = config->duty,
+		.ease = PACE_WHOLE,
 	};
 }
 
@@ -91,11 +93,28 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge)
 		     SMALL_PER_CALL_MAX);
 }
 
+unsigned int pace_duty(const struct pace *pace, bool is_huge)
+{
+	unsigned int most =
+		is_huge ? pace->config.huge_duty : pace->config.small_duty;
+	unsigned int now = most * pace->ease / PACE_WHOLE;
+
+	return now > 0 ? now : 1;
+}
+
+bool pace_is_hurried(const struct pace *pace)
+{
+	return pace->config.huge_duty == PACE_WHOLE &&
+	       pace->config.small_duty == PACE_WHOLE;
+}
+
 /* Time after a call in which nothing is moved, so that calls have their share
  * of the time and no more. */
-static uint64_t rest_ns(const struct pace *pace, uint64_t took_ns)
+static uint64_t rest_ns(const struct pace *pace, bool is_huge, uint64_t took_ns)
 {
-	return took_ns * (PACE_WHOLE - pace->duty) / pace->duty;
+	unsigned int duty = pace_duty(pace, is_huge);
+
+	return took_ns * (PACE_WHOLE - duty) / duty;
 }
 
 /* Calls at the same time have the rate between them: each moves the time until
@@ -122,24 +141,26 @@ void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 	if (n_pages == 0)
 		return;
 	*ns_per_page += SMOOTHING * ((double)took_ns / n_pages - *ns_per_page);
-	pace->next_ns = u64_max(pace->next_ns,
-				start_ns + took_ns + rest_ns(pace, took_ns));
+	pace->next_ns =
+		u64_max(pace->next_ns,
+			start_ns + took_ns + rest_ns(pace, is_huge, took_ns));
 	note_rate(pace, n_pages * page_bytes, start_ns);
 }
 
 void pace_note_wait(struct pace *pace, unsigned int waited)
 {
-	unsigned int most = pace->config.duty;
-	unsigned int least = most < DUTY_MIN ? most : DUTY_MIN;
-
-	if (most == PACE_WHOLE)
+	if (pace_is_hurried(pace))
 		return;
 	if (waited > WAIT_TOO_MUCH)
-		pace->duty = pace->duty / 2 > least ? pace->duty / 2 : least;
+		pace->ease /= 2;
 	else
-		pace->duty = pace->duty + DUTY_STEP < most
-				     ? pace->duty + DUTY_STEP
-				     : most;
+		pace->ease += EASE_STEP;
+	pace->ease = clamp(pace->ease, EASE_MIN, PACE_WHOLE);
+}
+
+void pace_hold(struct pace *pace, uint64_t until_ns)
+{
+	pace->next_ns = u64_max(pace->next_ns, until_ns);
 }
 
 uint64_t pace_next_ns(const struct pace *pace)

@@ -8,8 +8,10 @@
  * for small pages; for a huge page there is nothing to bound, it is one copy.
  * Besides, every moving call interrupts every busy CPU and takes memory
  * bandwidth, so of any stretch of time only a share (duty) is spent in calls:
- * this bounds what a guest loses in its worst second. Calls that are too short
- * cost the guest more in all than they spare it in the moment, so a call lasts
+ * this bounds what a guest loses in its worst second. Small pages have a smaller
+ * share, since for each of them, as for each huge one, the vCPUs are stopped.
+ * Calls that are too short, and pauses that are too long, cost the guest more in
+ * all than they spare it in the moment (docs/performance.md), so a call lasts
  * about call_ns. When the guest's vCPUs are seen to wait for CPUs, or to be
  * kicked out of the guest, while we move, the share is halved; it comes back
  * step by step.
@@ -34,7 +36,10 @@ struct pace_config {
 	unsigned int small_min; /* the same for 4 KiB pages; goes before
 				 * stall_ns, whose batch a call of fewer pages
 				 * makes no shorter than its fixed cost */
-	unsigned int duty; /* share of time in calls, thousandths, 1 to 1000 */
+	unsigned int huge_duty; /* share of time in calls of huge pages,
+				 * thousandths, 1 to 1000 */
+	unsigned int small_duty; /* and of 4 KiB pages, each of which stops the
+				  * vCPUs */
 	uint64_t rate_bytes_per_s; /* upper bound, 0 none */
 	unsigned int lanes_max; /* most calls at the same time, at least 1 */
 };
@@ -47,7 +52,7 @@ struct pace {
 	struct pace_config config; /* as given */
 	double huge_ns_per_page; /* measured, smoothed: a 2 MiB page */
 	double small_ns_per_page; /* measured, smoothed: a 4 KiB page */
-	unsigned int duty; /* the share now, at most config.duty */
+	unsigned int ease; /* how much of these shares is used, thousandths */
 	uint64_t next_ns; /* no call before this time */
 	uint64_t rate_until_ns; /* what was moved uses up the rate until then */
 };
@@ -61,9 +66,18 @@ unsigned int pace_call_pages(const struct pace *pace, bool is_huge);
 void pace_note_call(struct pace *pace, bool is_huge, unsigned int n_pages,
 		    uint64_t start_ns, uint64_t took_ns);
 
+/* The share of time that calls have now, thousandths, at least 1. */
+unsigned int pace_duty(const struct pace *pace, bool is_huge);
+
+/* True if nothing is spared: all the time, whatever the guest feels. */
+bool pace_is_hurried(const struct pace *pace);
+
 /* The vCPUs lost waited thousandths of the newest call (see feel.h): adapts the
- * share, up slowly, down fast. Not in a hurry. */
+ * shares, up slowly, down fast. Not in a hurry. */
 void pace_note_wait(struct pace *pace, unsigned int waited);
+
+/* No call before until_ns. */
+void pace_hold(struct pace *pace, uint64_t until_ns);
 
 /* No call before this time. */
 uint64_t pace_next_ns(const struct pace *pace);

@@ -98,7 +98,8 @@ struct receipt {
 	uint64_t calls; /* moving calls of move_pages */
 	uint64_t retried_bytes; /* bytes tried more than once */
 	uint64_t thp_splits; /* host's thp_migration_split in that time */
-	uint64_t thp_repaired; /* of the guest's among them, made whole again */
+	uint64_t thp_repaired; /* of the guest's among them, whole again when the
+				* job ended: by it, or by khugepaged before */
 	uint64_t longest_call_ns; /* longest moving call */
 	uint64_t call_ns; /* time in moving calls, all together */
 	uint64_t longest_stall_ns; /* longest share of a call that one page of
