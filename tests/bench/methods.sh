@@ -43,6 +43,16 @@ method_ours_finish() {
 	stop_vmnumad
 }
 
+# ours-N: with that percentage of the time in calls, for pages of any size.
+for share in 20 40 60 80 100; do
+	eval "method_ours_${share}_prepare() {
+		guest_pin \"\$guest\" \"\$to\"
+		bench_vmnumad observe 'share = $share'
+	}
+	method_ours_${share}_go() { method_ours_go; }
+	method_ours_${share}_finish() { method_ours_finish; }"
+done
+
 method_ours_hurry_prepare() {
 	method_ours_prepare
 }

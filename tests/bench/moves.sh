@@ -8,8 +8,8 @@
 #
 # BENCH_GUEST     thp, 4k, memfd or hugetlb: what the guest's memory is made of
 # BENCH_VCPUS     its vCPUs, each with a probe thread at full load
-# BENCH_METHODS   "ours ours-hurry ours-collapse migratepages numatune", each a move of a guest
-#                 whose vCPUs were pinned to the target before, and
+# BENCH_METHODS   "ours ours-N ours-hurry ours-collapse migratepages numatune", each a move of a guest
+#                 whose vCPUs were pinned to the target before (N: a share), and
 #                 "ours-follow balancing numad": what follows a pin by itself
 # BENCH_ROUNDS    times that each method is taken, in turn
 # BENCH_CONTROL_S seconds before each move in which nothing moves
@@ -245,6 +245,16 @@ write_run() {
 	END
 }
 
+# control_seconds METHOD: what is watched for long is compared with as long a time,
+# or the emulator's ups and downs would add up to a loss, or to a gain.
+control_seconds() {
+	if follows_by_itself "$1" && [ "$BENCH_WATCH_S" -gt "$BENCH_CONTROL_S" ]; then
+		printf '%s' "$BENCH_WATCH_S"
+	else
+		printf '%s' "$BENCH_CONTROL_S"
+	fi
+}
+
 # A method's functions stand in methods.sh: method_NAME_{prepare,go,finish}.
 one_run() {
 	local method=$1 words=method_${1//-/_} run status=0 from=$at_node
@@ -258,7 +268,7 @@ one_run() {
 	measure_clock_offset
 	start_watching
 	now_ms control
-	rest "$BENCH_CONTROL_S"
+	rest "$(control_seconds "$method")"
 	now_ms start
 	"${words}_go" >"$run/output" 2>&1 || status=$?
 	now_ms returned
@@ -289,7 +299,12 @@ new_guest() {
 	rm -f "$(guest_serial "$guest")"
 	at_node=0
 	offset=
+	huge_at_start=0
 	start_guest
+	# Memory of a node that nobody has used is got by the emulator from its own
+	# host at the first touch: that is not to be the first method's lot.
+	gather 1
+	gather 0
 	huge_at_start=$(huge_kib)
 	note "guest $BENCH_GUEST: $(guest_node_bytes "$guest" | tr '\n' ' '), huge pages $huge_at_start KiB"
 }
