@@ -68,30 +68,39 @@ def verdict:
   of("ours") as $ours | of("ours-hurry") as $hurry
   | of("ours-collapse") as $joined
   | of("migratepages") as $mp | of("numatune") as $nt
-  | select($ours != null and $hurry != null and $mp != null)
+  | select($hurry != null and $mp != null)
   | "Of these medians: in a hurry vmnumad has \(
       ratio($hurry.mb_per_s.median; $mp.mb_per_s.median) | times(1)
     ) the throughput of migratepages\(
       if $joined == null then ""
       else ", and with `collapse = yes` \(
         ratio($joined.mb_per_s.median; $mp.mb_per_s.median) | times(1))"
-      end). At its default pace the guest loses \(
-      ratio($ours.lost_s.median; least([$mp.lost_s.median, $nt.lost_s.median])) | times(2)
-    ) the work that it loses by the better of the kernel's ways, and its longest gap is \(
-      ratio($ours.longest_gap_ms.median;
-            least([$mp.longest_gap_ms.median, $nt.longest_gap_ms.median])) | times(2)
-    ) the shorter of theirs.",
+      end).\(
+      if $ours == null then ""
+      else " At its default pace the guest loses \(
+        ratio($ours.lost_s.median; least([$mp.lost_s.median, $nt.lost_s.median])) | times(2)
+      ) the work that it loses by the better of the kernel's ways, and its longest gap is \(
+        ratio($ours.longest_gap_ms.median;
+              least([$mp.longest_gap_ms.median, $nt.longest_gap_ms.median])) | times(2)
+      ) the shorter of theirs."
+      end)",
     "";
 
 def follow_verdict:
   of("ours-follow") as $ours | of("balancing") as $kernel
   | select($ours != null and $kernel != null)
-  | "Of these medians: vmnumad costs the guest \(
-      ratio($ours.lost_s.median; $kernel.lost_s.median) | times(2)
-    ) the work that kernel balancing costs it, and is whole in \(
-      ratio($ours.seconds.median; $kernel.seconds.median) | times(2)
-    ) its time (\(if $kernel.arrived < $kernel.runs then "which did not always arrive"
-      else "which always arrived" end)).",
+  | "Of these medians: \(
+      if $kernel.lost_s.median <= 0
+      then "the work that kernel balancing costs the guest is lost in the ups and downs of the machine"
+      else "vmnumad costs the guest \(
+        ratio($ours.lost_s.median; $kernel.lost_s.median) | times(2)
+      ) the work that kernel balancing costs it"
+      end). \(
+      if $kernel.arrived < $kernel.runs
+      then "While it was watched, kernel balancing came to an end \($kernel.arrived) times of \($kernel.runs)"
+      else "vmnumad is whole in \(
+        ratio($ours.seconds.median; $kernel.seconds.median) | times(2)) its time"
+      end).",
     "";
 
 def follow_table:
