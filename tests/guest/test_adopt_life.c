@@ -75,6 +75,20 @@ static unsigned int gates_after_a_look(struct guest *guest, struct loop *loop)
 	return snap.gates;
 }
 
+/* As make_guest(), and it can be looked at with gates_after_a_look(); the caller
+ * destroys env's pool. */
+static struct guest *make_watched_guest(struct scene *s, struct config *config,
+					struct guest_env *env,
+					struct loop *loop)
+{
+	struct guest *guest = make_guest(s, config, env);
+
+	env->pool = task_pool_create(loop, "test", 1, 4);
+	env->on_known = stop_loop;
+	env->arg = loop;
+	return guest;
+}
+
 /* A look may be the first to see the end: what was known of the process is gone
  * then, and it is not taken to live. */
 START_TEST(end_that_a_look_has_seen_is_told_too)
@@ -86,10 +100,7 @@ START_TEST(end_that_a_look_has_seen_is_told_too)
 	struct scene s;
 
 	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	env.pool = task_pool_create(loop, "test", 1, 4);
-	env.on_known = stop_loop;
-	env.arg = loop;
+	guest = make_watched_guest(&s, &config, &env, loop);
 	/* it lives as the look begins */
 	fake_fault(s.host, FAKE_IS_ALIVE, 2, -ESRCH);
 	gates_after_a_look(guest, loop);
@@ -113,11 +124,8 @@ START_TEST(device_that_comes_or_goes_is_seen_at_the_next_look)
 	struct scene s;
 
 	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
+	guest = make_watched_guest(&s, &config, &env, loop);
 	config.follows_inferred = true;
-	env.pool = task_pool_create(loop, "test", 1, 4);
-	env.on_known = stop_loop;
-	env.arg = loop;
 	ck_assert_uint_eq(gates_after_a_look(guest, loop), 0);
 	fake_file(s.host, "/proc/4242/fd/17", "/dev/vfio/3");
 	ck_assert_uint_eq(gates_after_a_look(guest, loop), GATE_PINNED);
