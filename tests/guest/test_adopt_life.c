@@ -260,17 +260,84 @@ START_TEST(silent_monitor_changes_nothing_and_is_asked_later)
 	i = answer_of(&s, guest);
 	ck_assert(!i->asks_state);
 	inspect_destroy(i);
-	fake_advance_ns(s.host, 6ull * 1000000000ull);
+	fake_advance_ns(s.host, 11ull * 1000000000ull);
 	i = answer_of(&s, guest);
 	ck_assert(i->asks_state);
 	i->state_err = -EBUSY;
 	adopt_take_state(guest, i);
 	inspect_destroy(i);
-	fake_advance_ns(s.host, 6ull * 1000000000ull);
+	fake_advance_ns(s.host, 11ull * 1000000000ull);
 	i = answer_of(&s, guest);
 	ck_assert(!i->asks_state);
 	inspect_destroy(i);
 	guest_destroy(guest);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
+static bool is_due_in(struct scene *s, const struct guest *guest,
+		      uint64_t in_ms)
+{
+	return adopt_is_state_due(guest, s->sys.ops->now_ns(s->sys.self) +
+						 in_ms * 1000000ull);
+}
+
+/* However long counting its memory takes, which is done less often then. */
+START_TEST(how_it_is_is_asked_on_a_clock_of_its_own)
+{
+	struct config config;
+	struct guest_env env;
+	struct inspection *i;
+	struct guest *guest;
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_guest(&s, &config, &env);
+	ck_assert(!is_due_in(&s, guest, 100000));
+	guest->adopted->qmp_path = strdup("/run/qmp");
+	guest->measure_took_ns = 1000000000ull;
+	ck_assert(!is_due_in(&s, guest, 4900));
+	ck_assert(is_due_in(&s, guest, 5100));
+	guest->active_job = 1;
+	ck_assert(is_due_in(&s, guest, 1100));
+	guest->active_job = 0;
+	fake_advance_ns(s.host, 6ull * 1000000000ull);
+	i = answer_of(&s, guest);
+	i->state.job = VIRT_JOB_SAVE;
+	adopt_take_state(guest, i);
+	inspect_destroy(i);
+	ck_assert(!is_due_in(&s, guest, 900));
+	ck_assert(is_due_in(&s, guest, 1100));
+	guest_destroy(guest);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
+/* A look that only asks leaves the count, and when it is due, alone. */
+START_TEST(look_that_only_asks_does_not_count)
+{
+	struct config config;
+	struct guest_env env;
+	struct guest *guest;
+	struct loop *loop = loop_create();
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_watched_guest(&s, &config, &env, loop);
+	gates_after_a_look(guest, loop);
+	guest->adopted->qmp_path = strdup("/run/qmp");
+	guest->measured_ns = s.sys.ops->now_ns(s.sys.self);
+	fake_advance_ns(s.host, 6ull * 1000000000ull);
+	guest_pursue(guest, s.sys.ops->now_ns(s.sys.self));
+	ck_assert_ptr_nonnull(guest->inspection);
+	ck_assert(guest->inspection->asks_state);
+	ck_assert_ptr_null(guest->inspection->map);
+	ck_assert_int_eq(loop_run(loop), 0);
+	task_pool_destroy(env.pool, 1000);
+	guest_destroy(guest);
+	loop_destroy(loop);
 	config_finish(&config);
 	scene_end(&s);
 }
@@ -317,6 +384,8 @@ int main(void)
 	tcase_add_test(tests, plugged_memory_makes_a_new_map_wanted);
 	tcase_add_test(tests,
 		       silent_monitor_changes_nothing_and_is_asked_later);
+	tcase_add_test(tests, how_it_is_is_asked_on_a_clock_of_its_own);
+	tcase_add_test(tests, look_that_only_asks_does_not_count);
 	tcase_add_test(tests, guest_without_monitor_is_not_asked);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

@@ -21,10 +21,11 @@
 #define MAPS_TEXT_MAX (64u * 1024u * 1024u)
 #define STATUS_SIZE   16384
 
-/* A monitor that somebody else holds is asked again later, and less and less
- * often: each time a thread waits for it. */
-#define STATE_RETRY_NS    (5ull * 1000000000ull)
-#define STATE_RETRIES_MAX 6
+/* A monitor is asked how its guest is so often; one that somebody else holds less
+ * and less often: each time a thread waits for it. */
+#define STATE_PERIOD_NS    (5ull * 1000000000ull)
+#define STATE_LIVE_NS      (1ull * 1000000000ull) /* while something is at work */
+#define STATE_FAILURES_MAX 6
 
 struct adoption *adoption_create(pid_t pid)
 {
@@ -373,7 +374,11 @@ void adopt_guest(struct guest *guest, struct adoption *a)
 	struct domain_info *domain = &guest->domain;
 
 	guest->adopted = xcalloc(1, sizeof(*guest->adopted));
-	*guest->adopted = (struct adopted) { a->qmp_path, a->maps_fd, 0, 0 };
+	*guest->adopted = (struct adopted) {
+		.qmp_path = a->qmp_path,
+		.maps_fd = a->maps_fd,
+		.state_asked_ns = sys->ops->now_ns(sys->self),
+	};
 	a->qmp_path = NULL;
 	a->maps_fd = -1;
 	free(guest->name);
@@ -403,13 +408,28 @@ void adopt_guest(struct guest *guest, struct adoption *a)
 	adopt_take_cells(guest);
 }
 
+bool adopt_is_state_due(const struct guest *guest, uint64_t now_ns)
+{
+	const struct adopted *adopted = guest->adopted;
+	uint64_t period_ns = STATE_PERIOD_NS;
+
+	if (!adopted || !adopted->qmp_path)
+		return false;
+	if (adopted->state_failures > 0)
+		period_ns <<= adopted->state_failures;
+	else if (guest->active_job || guest->job != VIRT_JOB_NONE)
+		period_ns = STATE_LIVE_NS;
+	return now_ns > adopted->state_asked_ns + period_ns;
+}
+
 void adopt_ask_state(const struct guest *guest, struct inspection *i)
 {
 	const struct adopted *adopted = guest->adopted;
 	const struct sys *sys = guest->env->sys;
 
 	if (!adopted || !adopted->qmp_path ||
-	    sys->ops->now_ns(sys->self) < adopted->state_retry_ns)
+	    (adopted->state_failures > 0 &&
+	     !adopt_is_state_due(guest, sys->ops->now_ns(sys->self))))
 		return;
 	if (!i->qmp_path)
 		i->qmp_path = xstrdup(adopted->qmp_path);
@@ -420,23 +440,23 @@ void adopt_ask_state(const struct guest *guest, struct inspection *i)
 static void note_no_state(struct guest *guest, const struct why *why)
 {
 	struct adopted *adopted = guest->adopted;
-	const struct sys *sys = guest->env->sys;
 
 	if (adopted->state_failures == 0)
 		log_info("adopt",
 			 "guest %s: its monitor does not say how it is: %s; "
 			 "going on as before, and asking again later",
 			 guest->name, why->text);
-	adopted->state_retry_ns = sys->ops->now_ns(sys->self) +
-				  (STATE_RETRY_NS << adopted->state_failures);
-	if (adopted->state_failures < STATE_RETRIES_MAX)
+	if (adopted->state_failures < STATE_FAILURES_MAX)
 		adopted->state_failures++;
 }
 
 void adopt_take_state(struct guest *guest, const struct inspection *i)
 {
+	const struct sys *sys = guest->env->sys;
+
 	if (!guest->adopted || !i->asks_state || i->err)
 		return;
+	guest->adopted->state_asked_ns = sys->ops->now_ns(sys->self);
 	if (i->state_err) {
 		note_no_state(guest, &i->state_why);
 		return;
@@ -449,8 +469,6 @@ void adopt_take_state(struct guest *guest, const struct inspection *i)
 	guest->state = i->state.state;
 	guest->job = i->state.job;
 	guest->is_postcopy = i->state.is_postcopy;
-	if (guest->job != VIRT_JOB_NONE)
-		guest->wants_measure = true; /* ask again soon */
 	if (guest->built.map && !guest->built.is_inferred &&
 	    guest->built.devices != i->state.devices)
 		guest->wants_map = true;

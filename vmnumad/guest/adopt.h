@@ -45,7 +45,7 @@ struct adoption {
 struct adopted {
 	char *qmp_path; /* owned, as above */
 	int maps_fd; /* owned: reads as empty once the process calls execve */
-	uint64_t state_retry_ns; /* its monitor is not asked how it is before */
+	uint64_t state_asked_ns; /* when its monitor was last asked how it is */
 	unsigned int state_failures; /* to answer that, in a row */
 };
 
@@ -74,8 +74,13 @@ void adopt_guest(struct guest *guest, struct adoption *adoption);
 /* The vCPUs' cells as the guest's map has them; call after each new map. */
 void adopt_take_cells(struct guest *guest);
 
-/* Let an inspection of an adopted guest ask its monitor how it is; nothing for one
- * without a monitor, of libvirt, or whose monitor did not answer a moment ago. */
+/* Whether the monitor of an adopted guest is to be asked again how it is: every 5 s,
+ * each second while a job is at work on it, less and less often while it does not
+ * answer. Never for one without a monitor, or of libvirt. */
+bool adopt_is_state_due(const struct guest *guest, uint64_t now_ns);
+
+/* Let an inspection ask it as well, due or not; but not one that did not answer a
+ * moment ago. */
 void adopt_ask_state(const struct guest *guest, struct inspection *inspection);
 
 /* Take the answer in, if it was asked: running, paused, migrating, as libvirt says

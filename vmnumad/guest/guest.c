@@ -283,10 +283,24 @@ static void on_inspected(void *arg, struct inspection *i)
 	guest->env->on_known(guest->env->arg, guest);
 }
 
+/* What a guest does to its balloon is no reason to count without end. */
+static bool is_measure_due(const struct guest *guest, uint64_t now_ns)
+{
+	uint64_t period_ns = guest->active_job || guest->wants_measure
+				     ? MEASURE_LIVE_NS
+				     : MEASURE_PERIOD_NS;
+
+	period_ns = u64_max(period_ns,
+			    guest->measure_took_ns * MEASURE_COST_FACTOR);
+	return guest->built.map && now_ns > guest->measured_ns + period_ns;
+}
+
 static void inspect(struct guest *guest, uint64_t now_ns)
 {
 	const struct guest_env *env = guest->env;
 	struct inspection *i = inspect_create(env->sys, &guest->uuid);
+	/* not when it is only due to be asked how it is */
+	bool does_count = guest->wants_map || is_measure_due(guest, now_ns);
 
 	i->done = on_inspected;
 	i->arg = guest;
@@ -297,7 +311,7 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 		identity_dup(env->sys, &guest->identity, &i->known);
 	if (guest->wants_map || !guest->built.map)
 		i->asks_map = open_monitor(guest, i, &i->why) == 0;
-	if (guest->built.map)
+	if (guest->built.map && does_count)
 		i->map = guest_map_ref(guest->built.map);
 	adopt_ask_state(guest, i);
 	/* no other process is looked for in place of one that was adopted */
@@ -309,19 +323,7 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 	}
 	guest->inspection = i;
 	guest->wants_map = false;
-	guest->wants_measure = false;
-}
-
-/* What a guest does to its balloon is no reason to count without end. */
-static bool is_measure_due(const struct guest *guest, uint64_t now_ns)
-{
-	uint64_t period_ns = guest->active_job || guest->wants_measure
-				     ? MEASURE_LIVE_NS
-				     : MEASURE_PERIOD_NS;
-
-	period_ns = u64_max(period_ns,
-			    guest->measure_took_ns * MEASURE_COST_FACTOR);
-	return guest->built.map && now_ns > guest->measured_ns + period_ns;
+	guest->wants_measure = guest->wants_measure && !does_count;
 }
 
 /* Jobs of libvirt begin and end without an event (a dump, what is received):
@@ -347,7 +349,8 @@ void guest_pursue(struct guest *guest, uint64_t now_ns)
 		return;
 	if (guest->has_domain && guest->state != VIRT_STATE_OFF &&
 	    !guest->inspection &&
-	    (guest->wants_map || is_measure_due(guest, now_ns)))
+	    (guest->wants_map || is_measure_due(guest, now_ns) ||
+	     adopt_is_state_due(guest, now_ns)))
 		inspect(guest, now_ns);
 }
 

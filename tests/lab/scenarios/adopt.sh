@@ -151,7 +151,7 @@ hand_has running '134217728 in 1' || fail 'it is not said that it runs'
 
 note 'a DIMM that goes is gone'
 qmp device_del '{"id":"dimm0"}'
-wait_until 30 hand_has running '' || fail 'a DIMM that is gone is still in its map'
+wait_until 90 hand_has running '' || fail 'a DIMM that is gone is still in its map'
 qmp object-del '{"id":"d0"}'
 
 note 'without a monitor: on request only'
