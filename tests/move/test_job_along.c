@@ -77,6 +77,39 @@ START_TEST(all_parts_are_booked_as_moved)
 }
 END_TEST
 
+/* Once, while the first call is in flight. */
+static void step_other_lane(struct scene *s, enum fake_op op)
+{
+	(void)op;
+	if (s->arg)
+		return;
+	s->arg = 1;
+	s->turn = job_step(s->job, &s->calls[1], &s->wake_ns);
+}
+
+/* The window of the second part shows the page where it was; what the first one
+ * has taken is the last free page, and the page needs no other. */
+START_TEST(part_of_a_page_in_flight_waits_for_no_room)
+{
+	struct scene *s = pc_scene(kernels[_i], GIB, FAKE_HUGETLB);
+	uint64_t start_ns;
+
+	s->nodes[1]->pool_1g_free = 1;
+	s->routes[0].bytes = seen_bytes() - GIB;
+	s->spec.pace = pace_config_hurry();
+	s->on_move = step_other_lane;
+	scene_job(s);
+	start_ns = scene_now_ns(s);
+	scene_run(s);
+	ck_assert_uint_eq(s->arg, 1);
+	ck_assert_int_eq(s->receipt.result, JOB_DONE);
+	ck_assert_uint_eq(s->receipt.moved_bytes, seen_bytes() - GIB);
+	ck_assert_uint_eq(fake_books(s->fake).moved_folios, 1);
+	ck_assert_uint_lt(scene_now_ns(s) - start_ns, NS_PER_S);
+	scene_destroy(s);
+}
+END_TEST
+
 /* The first part is busy, the second one takes the page along; then the first
  * finds it where it is wanted. */
 START_TEST(part_that_is_tried_again_is_booked_once)
@@ -223,6 +256,7 @@ static void add_tests(TCase *tests)
 {
 	const TTest *const all[] = {
 		all_parts_are_booked_as_moved,
+		part_of_a_page_in_flight_waits_for_no_room,
 		part_that_is_tried_again_is_booked_once,
 		page_that_does_not_move_is_left_with_all_its_parts,
 		limit_counts_all_parts,

@@ -138,6 +138,25 @@ void job_book_along(struct job *job)
 	}
 }
 
+bool job_take_along(struct job *job, const struct folio *folio)
+{
+	const struct region *region = job->window.region;
+
+	for (size_t i = 0; i < job->n_alongs; i++) {
+		const struct along *part = &job->alongs[i];
+
+		if (part->region != region || part->at.v != folio->at.v ||
+		    part->bytes != folio->pages * PAGE_4K_BYTES ||
+		    part->from != folio->node || part->to != folio->to)
+			continue;
+		job_book_moved(job, region->cell, part->bytes, part->from,
+			       part->to, RESIDUE_UNTRIED);
+		drop(job, i);
+		return true;
+	}
+	return false;
+}
+
 bool job_is_others(const struct job *job, const struct region *region,
 		   const struct folio *folio)
 {

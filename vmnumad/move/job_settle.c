@@ -152,12 +152,12 @@ void job_book_route(struct job *job, int cell, int from, int to, uint64_t bytes,
 	}
 }
 
-static void book_moved(struct job *job, const struct call *call, uint64_t bytes,
-		       int from, enum residue was)
+void job_book_moved(struct job *job, int cell, uint64_t bytes, int from, int to,
+		    enum residue was)
 {
 	job_book_right(job, bytes, was);
-	job_book_route(job, call->region->cell, from, call->to, bytes, false);
-	job_shift_bytes(job, call->region->cell, bytes, from, call->to);
+	job_book_route(job, cell, from, to, bytes, false);
+	job_shift_bytes(job, cell, bytes, from, to);
 	job->pass_moved_bytes += bytes;
 	job->all_moved_bytes += bytes;
 }
@@ -185,7 +185,8 @@ static void book_head(struct job *job, const struct call *call,
 {
 	struct folio rest = *folio;
 
-	book_moved(job, call, PAGE_4K_BYTES, folio->node, was);
+	job_book_moved(job, call->region->cell, PAGE_4K_BYTES, folio->node,
+		       call->to, was);
 	if (!folio->is_apart)
 		job->scan.is_guessing = false;
 	rest.at.v += PAGE_4K_BYTES;
@@ -248,7 +249,8 @@ static void book_folio(struct job *job, const struct call *call,
 	switch (verdict) {
 	case VERDICT_MOVED:
 		job_note_along(job, region, &folio);
-		book_moved(job, call, folio_bytes(&folio), folio.node, was);
+		job_book_moved(job, region->cell, folio_bytes(&folio),
+			       folio.node, call->to, was);
 		return;
 	case VERDICT_HEAD_MOVED:
 		book_head(job, call, &folio, was);

@@ -226,6 +226,10 @@ void job_book_right(struct job *job, uint64_t bytes, enum residue was);
 void job_shift_bytes(struct job *job, int cell, uint64_t bytes, int from,
 		     int to);
 
+/* Bytes of the class was have moved, on a way that the walk has taken them. */
+void job_book_moved(struct job *job, int cell, uint64_t bytes, int from, int to,
+		    enum residue was);
+
 /* Count what has gone by a route with a limit; of two equal ones the first is
  * filled first. is_untaken: it was not taken from what the route has left. */
 void job_book_route(struct job *job, int cell, int from, int to, uint64_t bytes,
@@ -257,6 +261,10 @@ void job_note_along(struct job *job, const struct region *region,
 
 /* What of the current window came along is moved, not right from the start. */
 void job_book_along(struct job *job);
+
+/* Has this folio of the window come along since the window was scanned? Then it is
+ * booked as moved. */
+bool job_take_along(struct job *job, const struct folio *folio);
 
 /* Has another cell more of the page that the folio is a part of? Then the page is
  * that cell's: two cells would take it from each other for ever. */

@@ -304,7 +304,8 @@ static bool wants_move_all(const struct job *job, const struct region *region)
 }
 
 /* The first folio of the window of that size that can go now; n_folios when
- * there is none. Folios whose target was closed meanwhile are left behind. */
+ * there is none. Folios that came along with others meanwhile are done with,
+ * those whose target was closed are left behind. */
 static size_t first_open(struct job *job, size_t from, bool huge,
 			 uint64_t now_ns, uint64_t *wake_ns)
 {
@@ -316,6 +317,10 @@ static size_t first_open(struct job *job, size_t from, bool huge,
 
 		if (folio->to == NODE_NONE || is_huge(folio) != huge)
 			continue;
+		if (job_take_along(job, folio)) {
+			folio->to = NODE_NONE;
+			continue;
+		}
 		target = job_target(job, window->region, folio);
 		if (target->is_closed) {
 			give_up(job, window->region, folio, RESIDUE_UNTRIED);
