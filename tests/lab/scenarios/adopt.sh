@@ -29,7 +29,7 @@ guest_start() {
 		-pidfile "$LAB_OUT/$1.pid" -nodefaults -no-user-config -display none \
 		-machine pc,accel=kvm -cpu host -smp 2 \
 		-kernel "$LAB_KERNEL_DIR/vmlinuz" -initrd "$LAB_GUEST_DIR/initramfs" \
-		-append 'console=ttyS0 loglevel=4 panic=-1 mitigations=off numa_balancing=disable probe.busy=20 probe.pages=12000' \
+		-append 'console=ttyS0 loglevel=4 panic=-1 mitigations=off numa_balancing=disable memhp_default_state=offline probe.busy=20 probe.pages=12000' \
 		-serial "file:$(guest_serial "$1")" "${options[@]}"
 }
 
