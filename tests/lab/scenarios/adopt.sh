@@ -49,13 +49,19 @@ pin_by_hand() {
 
 # qmp COMMAND [ARGUMENTS]: said to hand on a monitor of our own.
 qmp() {
-	local answer
-	answer=$({
-		echo '{"execute":"qmp_capabilities"}'
-		echo "{\"execute\":\"$1\",\"arguments\":${2:-{\}}}"
-		sleep 1
-	} | socat - UNIX-CONNECT:/run/hand.test)
-	[[ $answer != *'"error"'* ]] || fail "QEMU says $answer"
+	local answers=0 line
+	coproc socat - UNIX-CONNECT:/run/hand.test
+	printf '%s\n' '{"execute":"qmp_capabilities"}' \
+		"{\"execute\":\"$1\",\"arguments\":${2:-{\}}}" >&"${COPROC[1]}"
+	while [ "$answers" -lt 2 ]; do
+		read -rt 30 -u "${COPROC[0]}" line || fail "QEMU does not answer $1"
+		case $line in
+		*'"error"'*) fail "QEMU says $line" ;;
+		*'"return"'*) answers=$((answers + 1)) ;;
+		esac
+	done
+	kill "$COPROC_PID"
+	wait "$COPROC_PID" || true
 }
 
 # hand_has STATE REGIONS: of its DIMM.
