@@ -116,7 +116,9 @@ static void run(void *arg)
 	i->err = find_process(i);
 	if (i->err < 0)
 		return;
-	i->held_err = held_by(&i->sys, i->identity.pid, &i->held_by);
+	i->held_err = -ENODATA;
+	if (i->asks_map || i->map)
+		i->held_err = held_by(&i->sys, i->identity.pid, &i->held_by);
 	if (i->asks_map)
 		build_map(i);
 	map = i->built.map ? i->built.map : i->map;

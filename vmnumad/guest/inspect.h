@@ -41,7 +41,8 @@ struct inspection {
 	int err; /* of finding the process, 0 or -errno */
 	int map_err; /* of building the map */
 	int measure_err; /* of measuring */
-	int held_err; /* of looking for devices that hold its memory */
+	int held_err; /* of looking for devices that hold its memory, which is
+		       * done when it is counted */
 	const char *held_by; /* what does; static, or NULL: nothing */
 	struct why why; /* sentence of the first error */
 	struct identity identity; /* found; owned, pidfd -1 if not */
