@@ -73,7 +73,7 @@ printf 'fills most of the memory, then reads, checks and rewrites it all the tim
 guest_start web
 guest_wait_ready web
 start_vmnumad
-wait_until 30 vmnumad_knows web || fail 'vmnumad has no map of the guest'
+wait_until 60 vmnumad_knows web || fail 'vmnumad has no map of the guest'
 
 title 'vCPUs and memory are together on node 0'
 shown vmnumactl list

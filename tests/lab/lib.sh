@@ -20,7 +20,8 @@ fail() {
 	exit 1
 }
 
-# wait_until SECONDS COMMAND...: false if COMMAND has not succeeded by then.
+# wait_until SECONDS COMMAND...: false if COMMAND has not succeeded by then: 60 or
+# more, as an emulated host on a busy machine may stand for half of that.
 wait_until() {
 	local deadline=$((SECONDS + $1))
 	shift
@@ -95,12 +96,12 @@ start_libvirtd() {
 	fi
 	pgrep -x virtlogd >/dev/null || virtlogd -d
 	libvirtd -d
-	wait_until 30 virsh -q list || fail 'libvirtd does not answer'
+	wait_until 60 virsh -q list || fail 'libvirtd does not answer'
 }
 
 stop_libvirtd() {
 	pkill -x libvirtd || true
-	wait_until 30 libvirtd_is_gone || fail 'libvirtd does not end'
+	wait_until 60 libvirtd_is_gone || fail 'libvirtd does not end'
 }
 
 libvirtd_is_gone() {
@@ -274,7 +275,7 @@ guest_speaks() {
 guest_wait_boot() {
 	local name=$1 tries
 	for tries in 1 2; do
-		if wait_until 45 guest_speaks "$name"; then
+		if wait_until 60 guest_speaks "$name"; then
 			return
 		fi
 		note "guest $name stands still while booting; start $((tries + 1))"
@@ -393,7 +394,7 @@ start_vmnumad() {
 	"$BUILD/vmnumad/vmnumad" "$@" >>"$LAB_OUT/vmnumad.log" 2>&1 &
 	VMNUMAD_PID=$!
 	export VMNUMAD_PID
-	wait_until 20 vmnumad_answers || {
+	wait_until 60 vmnumad_answers || {
 		tail -n 20 "$LAB_OUT/vmnumad.log" >&2
 		fail 'vmnumad does not answer'
 	}
@@ -409,6 +410,15 @@ stop_vmnumad() {
 start_vmnumad_with() {
 	cat >"$LAB_OUT/vmnumad.conf"
 	start_vmnumad --config "$LAB_OUT/vmnumad.conf"
+}
+
+# hold_monitor SOCKET: as another client of a QEMU does that serves one only, until
+# $MONITOR_HOLDER is killed.
+hold_monitor() {
+	socat -u "UNIX-CONNECT:$1" - >"$LAB_OUT/greeting" &
+	MONITOR_HOLDER=$!
+	export MONITOR_HOLDER
+	wait_until 60 test -s "$LAB_OUT/greeting" || fail "$1 does not greet"
 }
 
 # vmnumad_has_said TEXT: in its log.

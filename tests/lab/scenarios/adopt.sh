@@ -114,11 +114,9 @@ expect 4 'is not a socket' vmnumactl adopt --pid "$(guest_pid bare)" --qmp /etc/
 expect 4 'called theirs' vmnumactl adopt --pid "$(guest_pid bare)" --name theirs
 expect 4 'follow theirs off' vmnumactl release theirs
 virsh -q destroy theirs
-socat -u UNIX-CONNECT:/run/hand.qmp - >/dev/null &
-holder=$!
-sleep 1
+hold_monitor /run/hand.qmp
 expect 4 'busy' vmnumactl adopt --pid "$(guest_pid hand)" --qmp /run/hand.qmp
-kill "$holder"
+kill "$MONITOR_HOLDER"
 
 note 'through its monitor: memory follows taskset'
 expect 0 'is adopted' vmnumactl adopt --pid "$(guest_pid hand)" --qmp /run/hand.qmp
@@ -138,16 +136,16 @@ counts_must_agree hand
 note 'a DIMM comes, on the wrong node'
 qmp object-add '{"qom-type":"memory-backend-ram","id":"d0","size":134217728,"host-nodes":[0],"policy":"preferred","prealloc":true}'
 qmp device_add '{"driver":"pc-dimm","id":"dimm0","memdev":"d0","node":1}'
-wait_until 30 hand_has running '134217728 in 1' || fail 'its DIMM is not seen'
+wait_until 60 hand_has running '134217728 in 1' || fail 'its DIMM is not seen'
 wait_until 60 guest_is_on hand 1 99 ||
 	fail "only $(guest_share hand 1) % of the memory is on node 1"
 counts_must_agree hand
 
 note 'nothing moves while it is paused'
 qmp stop
-wait_until 30 hand_has paused '134217728 in 1' || fail 'it is not said that it is paused'
+wait_until 60 hand_has paused '134217728 in 1' || fail 'it is not said that it is paused'
 pin_by_hand hand 0
-wait_until 30 explain_says hand paused || fail "it is not said why it stays: $(vmnumactl explain hand)"
+wait_until 60 explain_says hand paused || fail "it is not said why it stays: $(vmnumactl explain hand)"
 sleep 4
 guest_is_on hand 1 99 || fail 'it was moved while it was paused'
 qmp cont
@@ -164,7 +162,7 @@ note 'without a monitor: on request only'
 expect 0 'inferred' vmnumactl adopt --pid "$(guest_pid bare)"
 wait_vmnumad_knows bare
 pin_by_hand bare 1
-wait_until 30 explain_says bare 'only inferred' || fail "it is not said why bare stays: $(vmnumactl explain bare)"
+wait_until 60 explain_says bare 'only inferred' || fail "it is not said why bare stays: $(vmnumactl explain bare)"
 expect 4 'an adopted guest has none' vmnumactl rebalance bare --rehome
 guest_is_on bare 0 || fail 'bare was moved'
 expect 0 'moved' vmnumactl rebalance bare
@@ -188,7 +186,7 @@ note 'its end is seen'
 probe_must_be_right hand
 probe_must_be_right bare
 guest_stop hand
-wait_until 20 is_not_listed hand || fail 'hand is still a guest'
+wait_until 60 is_not_listed hand || fail 'hand is still a guest'
 vmnumactl events
 vmnumactl events | grep -qF 'its process has ended' || fail 'its end is not told'
 stop_vmnumad

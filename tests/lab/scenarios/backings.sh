@@ -58,7 +58,7 @@ reads() {
 # must_read NUMBER: what is written here arrives in the guest.
 must_read() {
 	echo "$1" >/run/share/word
-	wait_until 30 reads "$1" || fail "the guest reads $(probe_last shared share), not $1"
+	wait_until 60 reads "$1" || fail "the guest reads $(probe_last shared share), not $1"
 }
 
 # Those pages that virtiofsd has read and written, and nothing else, stay where
@@ -78,13 +78,13 @@ only_virtiofsd_holds() {
 start_vmnumad_without_nice() {
 	setpriv --bounding-set=-sys_nice "$BUILD/vmnumad/vmnumad" >>"$LAB_OUT/vmnumad.log" 2>&1 &
 	VMNUMAD_PID=$!
-	wait_until 20 vmnumad_answers || fail 'vmnumad does not answer'
+	wait_until 60 vmnumad_answers || fail 'vmnumad does not answer'
 }
 
 # Another process maps all the memory of shared, as a vhost-user backend may do.
 map_it_too() {
 	"$LAB_GUEST_DIR/hold" --map "$(guest_pid shared)" >"$LAB_OUT/mapped" &
-	wait_until 30 test -s "$LAB_OUT/mapped" || fail 'the memory is not mapped'
+	wait_until 60 test -s "$LAB_OUT/mapped" || fail 'the memory is not mapped'
 	note "mapped twice: $(cat "$LAB_OUT/mapped") pages"
 }
 

@@ -57,7 +57,7 @@ full=$(resident)
 
 note 'in'
 balloon 300
-wait_until 30 follows_nothing || fail 'the guest keeps its memory'
+wait_until 60 follows_nothing || fail 'the guest keeps its memory'
 probe_wait_lines web 2
 empty=$(resident)
 note "$full bytes before, $empty after"

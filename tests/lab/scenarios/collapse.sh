@@ -50,7 +50,7 @@ deadline=$((SECONDS + 60))
 until [ "$(huge_kib)" -gt 0 ] || [ "$SECONDS" -ge "$deadline" ]; do :; done
 vmnumactl cancel "$job" || fail "job $job: nothing is huge, or it is over: $(job_says "$job" .result)"
 begun=$(job_says "$job" .calls)
-wait_until 10 job_has_ended "$job" || fail "job $job does not end"
+wait_until 60 job_has_ended "$job" || fail "job $job does not end"
 job_must_add_up "$job"
 note "job $job: $(job_says "$job" '"\(.result), \(.bytes_moved) bytes in \(.calls) calls"'), $begun of them before; $(huge_kib) of $(guest_kib) KiB are huge"
 job_is "$job" cancelled || fail "job $job is $(job_says "$job" .result)"

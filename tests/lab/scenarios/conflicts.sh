@@ -50,7 +50,7 @@ echo 1 >/proc/sys/kernel/numa_balancing
 wait_begin 'kernel.numa_balancing is on'
 vmnumactl events --follow --json >"$LAB_OUT/followed" &
 numad -S 0 -p $$ -i 20 # it looks at this script only
-wait_until 20 test -s /run/numad.pid || fail 'numad does not start'
+wait_until 60 test -s /run/numad.pid || fail 'numad does not start'
 wait_begin 'numad is running'
 echo 0 >/proc/sys/kernel/numa_balancing
 must_end 'kernel.numa_balancing is on'

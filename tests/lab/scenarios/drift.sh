@@ -92,7 +92,7 @@ grep -q '"kind":"end"' "$LAB_OUT/followed" || fail 'events --follow does not tel
 note 'observe'
 expect 0 observe vmnumactl follow web observe
 guest_pin web 0
-wait_until 30 explain_says 'mode does not allow' || fail "it is not explained: $(vmnumactl explain web)"
+wait_until 60 explain_says 'mode does not allow' || fail "it is not explained: $(vmnumactl explain web)"
 must_stay 1 2
 
 note 'pin: a pinned vCPU is followed, a drifting one is not'
@@ -115,12 +115,12 @@ event_says refused 'mode is off' || fail 'no event says that the order was refus
 note 'metadata'
 set_metadata "follow='observe'"
 vmnumactl follow web default
-wait_until 30 mode_is 'observe by metadata' || fail 'the metadata is not read'
+wait_until 60 mode_is 'observe by metadata' || fail 'the metadata is not read'
 must_stay 0 2
 set_metadata "follow='off'"
-wait_until 30 mode_is 'off by metadata' || fail 'the metadata is not read again'
+wait_until 60 mode_is 'off by metadata' || fail 'the metadata is not read again'
 set_metadata "follow='sometimes'"
-wait_until 30 vmnumad_has_said "follow='sometimes'" || fail 'bad metadata goes unsaid'
+wait_until 60 vmnumad_has_said "follow='sometimes'" || fail 'bad metadata goes unsaid'
 event_says refused "follow='sometimes'" || fail 'no event tells of bad metadata'
 mode_is 'auto by default' || fail 'bad metadata changes the mode'
 set_metadata "follow='auto'"

@@ -17,7 +17,7 @@ guest_define web mem=1024 vcpus=2 cells=2 pin=0 probe=probe.busy=20
 guest_start web
 guest_wait_ready web
 start_vmnumad --verbose
-wait_until 30 vmnumad_knows web || fail 'vmnumad has no map of the guest'
+wait_until 60 vmnumad_knows web || fail 'vmnumad has no map of the guest'
 vmnumactl list
 vmnumactl show web
 guest_is_on web 0 || fail "only $(guest_share web 0) % of the guest is on node 0"

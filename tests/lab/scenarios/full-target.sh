@@ -74,7 +74,7 @@ must_be_left_for "$job" cpuset
 	fail "job $job gives another reason: $(job_says "$job" .why)"
 probe_must_be_right moved
 echo "$before" >"$mems"
-wait_until 30 vmnumactl rebalance moved --to 0 --dry-run ||
+wait_until 60 vmnumactl rebalance moved --to 0 --dry-run ||
 	fail 'vmnumad does not see that the cpuset is as before'
 move_must_succeed 0
 stop_vmnumad

@@ -11,7 +11,7 @@ set -eu
 . "$LAB_DIR/lib.sh"
 
 job_must_have_lost_its_guest() {
-	wait_until 30 job_has_ended "$1" || fail "job $1 waits for a guest that has ended"
+	wait_until 60 job_has_ended "$1" || fail "job $1 waits for a guest that has ended"
 	job_is "$1" failed || fail "job $1 is $(job_says "$1" .result)"
 	[ "$(job_says "$1" .why)" = 'the guest has ended' ] ||
 		fail "job $1 gives another reason: $(job_says "$1" .why)"

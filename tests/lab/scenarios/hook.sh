@@ -48,7 +48,7 @@ hook_must_be_quick web
 for name in '--help' "it's" 'a  "b' '*' $'new\nline' ''; do
 	hook_must_be_quick "$name"
 done
-wait_until 30 vmnumad_has_said 'hook: started begin of a  "b' || fail 'the hook is not heard'
+wait_until 60 vmnumad_has_said 'hook: started begin of a  "b' || fail 'the hook is not heard'
 wait_vmnumad_knows "$strange"
 expect 0 moved vmnumactl rebalance --to 1 -- "$strange"
 

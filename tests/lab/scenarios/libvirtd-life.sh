@@ -130,7 +130,7 @@ expect 0 moved vmnumactl rebalance web --to 0
 virsh -q metadata web --uri urn:vmnumad:policy:1 --key vmnumad \
 	--set "<policy follow='observe'/>" --live >/dev/null
 vmnumactl follow web default
-wait_until 30 mode_is 'observe by metadata' || fail 'the metadata is not read'
+wait_until 60 mode_is 'observe by metadata' || fail 'the metadata is not read'
 probe_must_be_right web
 
 note 'the guest ends'

@@ -74,7 +74,7 @@ note 'paused it stays where it is, resumed it follows'
 virsh -q suspend web
 expect 0 '' vmnumactl follow web default
 guest_pin web 1
-wait_until 30 told deferred 'cell 0' 'it is paused' || fail 'nothing is deferred'
+wait_until 60 told deferred 'cell 0' 'it is paused' || fail 'nothing is deferred'
 guest_is_on web 0 || fail 'it was moved while paused'
 virsh -q resume web
 wait_until 120 guest_is_on web 1 || fail "only $(guest_share web 1) % followed"

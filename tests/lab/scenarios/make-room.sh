@@ -127,7 +127,7 @@ note 'cancelled, it has left no more than was asked for'
 free=$(make_room .bytes_free_before 1 --dry-run)
 job=$(make_room '.jobs[0].job' $((free + 40 * mib)) --no-wait)
 vmnumactl cancel "$job" || true # it may be done already
-wait_until 30 job_has_ended "$job" || fail 'the job does not end'
+wait_until 60 job_has_ended "$job" || fail 'the job does not end'
 note "$(job_says "$job" '{result, bytes_planned, bytes_moved, bytes_left} | tostring')"
 job_must_add_up "$job"
 [ "$(job_says "$job" '.bytes_left < .bytes_planned - .bytes_moved + 2097152')" = true ] ||
@@ -154,7 +154,7 @@ there=$(pool_pages 1)
 expect 4 'in its pool of 2 MiB pages at most' vmnumactl make-room 0 128M --hugepages 2M
 sed -i '$a [move]\ngrow_pools = yes' "$LAB_OUT/vmnumad.conf"
 kill -HUP "$VMNUMAD_PID"
-wait_until 20 vmnumad_has_said 'read again' || fail 'it does not read its configuration again'
+wait_until 60 vmnumad_has_said 'read again' || fail 'it does not read its configuration again'
 vmnumactl make-room 0 128M --hugepages 2M || fail "make-room ended with status $?"
 made_room pool
 note "the pools have $(pool_free 0) and $(pool_free 1) free pages, and $(pool_pages 0) and $(pool_pages 1) in all"

@@ -53,7 +53,7 @@ start_second_host() {
 	export -f second_host
 	unshare --mount --pid --uts --fork --mount-proc \
 		bash -c second_host >"$LAB_OUT/second.log" 2>&1 &
-	wait_until 30 virsh -q -c "$uri" list || fail 'the second host has no libvirtd'
+	wait_until 60 virsh -q -c "$uri" list || fail 'the second host has no libvirtd'
 	second_pid=$(pgrep -P $!)
 }
 
@@ -113,7 +113,7 @@ let_second_host_count
 guest_wait_ready web
 start_vmnumad
 there "$BUILD/vmnumad/vmnumad" >"$LAB_OUT/vmnumad-there.log" 2>&1 &
-wait_until 20 there_ctl list || fail 'vmnumad does not answer on the second host'
+wait_until 60 there_ctl list || fail 'vmnumad does not answer on the second host'
 wait_vmnumad_knows web
 
 note 'a job makes way for the migration'
@@ -123,18 +123,18 @@ write_guest_there
 virsh -q migrate --live --xml "$LAB_OUT/there.xml" --bandwidth 6 web "$uri" \
 	--migrateuri tcp:127.0.0.1:49200 >"$LAB_OUT/migrate.log" 2>&1 &
 migrate=$!
-wait_until 30 is_migrating || fail "it does not begin: $(cat "$LAB_OUT/migrate.log")"
-wait_until 20 told vmnumactl deferred "job $job waits" 'live-migrated' ||
+wait_until 60 is_migrating || fail "it does not begin: $(cat "$LAB_OUT/migrate.log")"
+wait_until 60 told vmnumactl deferred "job $job waits" 'live-migrated' ||
 	fail 'the job does not make way'
 moved=$(job_says "$job" .bytes_moved)
-wait_until 20 there_gate 'live-migrated' || fail 'the second host does not see it land'
+wait_until 60 there_gate 'live-migrated' || fail 'the second host does not see it land'
 there_ctl list
 [ "$(there_ctl --json jobs | json '.jobs | length')" = 0 ] || fail 'it is moved while it lands'
 is_migrating || fail 'the migration was over too soon'
 [ "$(job_says "$job" .bytes_moved)" = "$moved" ] || fail 'the job has moved more'
 expect 0 '' vmnumactl cancel "$job"
-wait_until 20 job_has_ended "$job" || fail 'a waiting job cannot be cancelled'
-wait_until 20 told vmnumactl deferred 'cell 0' 'live-migrated' ||
+wait_until 60 job_has_ended "$job" || fail 'a waiting job cannot be cancelled'
+wait_until 60 told vmnumactl deferred 'cell 0' 'live-migrated' ||
 	fail 'what it does by itself is not deferred'
 expect 4 'live-migrated' vmnumactl rebalance web --to 1
 virsh migrate-setspeed web 1000 || true

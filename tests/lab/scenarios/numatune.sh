@@ -101,7 +101,7 @@ meddle() {
 	[ "$(cpusets limited)" = "$1 " ] || fail "the cpusets of limited are $(cpusets limited)"
 }
 meddle 3
-wait_until 30 guest_is_on limited 3 99 || fail "the kernel has left $(guest_share limited 3) % of limited on node 3"
+wait_until 60 guest_is_on limited 3 99 || fail "the kernel has left $(guest_share limited 3) % of limited on node 3"
 meddle 1-3
 guest_is_on limited 1 99 || fail "only $(guest_share limited 1) % of limited"
 [ "$(job_says "$job" '.why')" = 'others have changed its cpuset meanwhile, and it stays as they wanted it' ] ||
@@ -128,7 +128,7 @@ celled_is_home() {
 	[ "$(cpusets celled)" = '2-3 ' ]
 }
 wait_until 120 celled_is_home || fail "the cpusets of celled are $(cpusets celled)"
-wait_until 30 no_job_is_running || fail 'a job does not end'
+wait_until 60 no_job_is_running || fail 'a job does not end'
 note "policies$(policies celled)"
 [ "$(policies celled)" = ' bind:2 bind:3' ] || fail "the policies of celled are$(policies celled)"
 cell_is_on celled 0 2 || fail 'cell 0 is not on node 2'

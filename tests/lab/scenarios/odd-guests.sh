@@ -110,6 +110,6 @@ vmnumactl follow "$odd" default
 mode_is_observe() {
 	[ "$(vmnumactl --json show "$odd" | json '.guests[0] | .mode + .mode_source')" = observemetadata ]
 }
-wait_until 30 mode_is_observe || fail 'its metadata is not read'
+wait_until 60 mode_is_observe || fail 'its metadata is not read'
 probe_must_be_right odd
 stop_vmnumad

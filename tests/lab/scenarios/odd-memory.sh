@@ -37,7 +37,7 @@ start_unit_vmnumad() {
 		--bounding-set=-all,+sys_ptrace,+dac_read_search,+checkpoint_restore \
 		"$BUILD/vmnumad/vmnumad" >>"$LAB_OUT/vmnumad.log" 2>&1 &
 	VMNUMAD_PID=$!
-	wait_until 20 vmnumad_answers || fail 'vmnumad does not answer'
+	wait_until 60 vmnumad_answers || fail 'vmnumad does not answer'
 }
 
 # move NODE STATUS: its job is in $job.
@@ -79,9 +79,9 @@ probe_must_be_right odd
 
 note 'and they are its own again'
 numactl --cpunodebind=0 --membind=0 sh -c "echo 2 >$ksm/run" # their copies come there
-wait_until 30 nothing_is_merged || fail "$(merged_kib) KiB are still merged"
+wait_until 60 nothing_is_merged || fail "$(merged_kib) KiB are still merged"
 echo 0 >$ksm/run
-wait_until 30 has_to_move 1 || fail "nothing is to move; on node 0 are $(guest_bytes_on odd 0) bytes"
+wait_until 60 has_to_move 1 || fail "nothing is to move; on node 0 are $(guest_bytes_on odd 0) bytes"
 move 1 0
 guest_is_on odd 1 99 || fail "only $(guest_share odd 1) % are on node 1"
 probe_must_be_right odd
@@ -106,7 +106,7 @@ note 'and comes back, on the other node'
 numactl --cpunodebind=1 --membind=1 swapoff /dev/ram0
 virsh -q resume odd
 note "$(guest_bytes_on odd 1) bytes came back on node 1"
-wait_until 30 has_to_move 0 || fail 'nothing is to move'
+wait_until 60 has_to_move 0 || fail 'nothing is to move'
 move 0 0
 guest_is_on odd 0 99 || fail "only $(guest_share odd 0) % are on node 0"
 probe_must_be_right odd

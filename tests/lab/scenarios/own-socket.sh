@@ -54,14 +54,12 @@ counts_must_agree own
 stop_vmnumad
 
 note "another client holds the guest's socket"
-socat -u "UNIX-CONNECT:$socket" - >/dev/null &
-holder=$!
-sleep 1
+hold_monitor "$socket"
 start_vmnumad_without_passthrough
 wait_until 90 vmnumad_says_of own "$socket" || fail "it is not said that the socket is held: $(vmnumactl explain own)"
 vmnumactl explain own
 expect 4 "$socket" vmnumactl rebalance own --to 0
-kill "$holder"
+kill "$MONITOR_HOLDER"
 wait_until 120 vmnumad_knows own || fail 'the socket is not tried again'
 stop_vmnumad
 

@@ -17,7 +17,7 @@ set -eu
 hold() {
 	"$LAB_GUEST_DIR/hold" "$(guest_pid "$1")" "$2" >"$LAB_OUT/$1.held" &
 	holder=$!
-	wait_until 30 test -s "$LAB_OUT/$1.held" || fail "no page of $1 is held"
+	wait_until 60 test -s "$LAB_OUT/$1.held" || fail "no page of $1 is held"
 	note "$1: held at $(tr '\n' ' ' <"$LAB_OUT/$1.held")"
 }
 

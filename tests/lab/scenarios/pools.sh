@@ -142,14 +142,14 @@ note 'the guest ends in the midst of a move, with pages that were lent to it'
 job=$(rebalance_slowly pool 1 64M)
 wait_until 60 pages_are_borrowed || fail "the target has only $(pool 1 nr) pages"
 vmnumactl cancel "$job"
-wait_until 30 job_has_ended "$job" || fail "job $job does not end"
+wait_until 60 job_has_ended "$job" || fail "job $job does not end"
 pools_are 140 64
 [ "$(pool 1 surplus)" -gt 0 ] || fail 'nothing was lent'
 job=$(rebalance_slowly pool 1 8M)
 job_wait_midst "$job"
 guest_stop pool
-wait_until 30 job_has_ended "$job" || fail "job $job does not end"
+wait_until 60 job_has_ended "$job" || fail "job $job does not end"
 job_must_add_up "$job"
 note "job $job: $(job_says "$job" '"\(.result), \(.why), pools \(.pools | tostring)"')"
-wait_until 20 pools_have_all_back || fail "the pools have $(pool 0 nr) and $(pool 1 nr) pages"
+wait_until 60 pools_have_all_back || fail "the pools have $(pool 0 nr) and $(pool 1 nr) pages"
 stop_vmnumad

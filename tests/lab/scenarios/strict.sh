@@ -24,7 +24,7 @@ guest_define strict mem=512 vcpus=2 cells=2 pin=0 numatune=strict:0 probe="probe
 guest_start strict
 guest_wait_ready strict
 start_vmnumad
-wait_until 30 vmnumad_knows strict || fail 'vmnumad does not know the guest'
+wait_until 60 vmnumad_knows strict || fail 'vmnumad does not know the guest'
 note "cpusets $(cpusets), policies $(bound_nodes)"
 
 status=0

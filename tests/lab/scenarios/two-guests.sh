@@ -32,7 +32,7 @@ expect 4 "job $west is moving this guest already" vmnumactl rebalance west --to 
 
 note 'pause one'
 expect 0 '"running"' vmnumactl --json pause "$west"
-wait_until 30 job_is_paused "$west" || fail "job $west does not pause"
+wait_until 60 job_is_paused "$west" || fail "job $west does not pause"
 moved=$(job_says "$west" .bytes_moved)
 
 note 'cancel the other'

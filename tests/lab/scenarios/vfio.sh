@@ -104,7 +104,7 @@ wait_until 60 explain_says web "$held" || fail "it is not explained: $(vmnumactl
 expect 4 "$held" vmnumactl rebalance web --to 1
 must_be_left_alone web 0
 take_advice web
-wait_until 30 is_content web || fail "the advice was no good: $(vmnumactl explain web)"
+wait_until 60 is_content web || fail "the advice was no good: $(vmnumactl explain web)"
 [ "$(traced_moves)" = 0 ] || fail 'calls were made'
 probe_must_be_right web
 

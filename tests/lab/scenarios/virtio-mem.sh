@@ -74,7 +74,7 @@ must_be_mapped memvirtiomem0 memaddr $((all << 20)) 0
 note 'and shrinks'
 virsh -q update-memory-device web --alias virtiomem0 --requested-size ${plugged}MiB --live
 wait_until 90 has_size $plugged || fail 'the guest keeps its memory'
-wait_until 30 follows_no_more_than $((plugged * percent * 13 / 1000)) || fail 'the probe keeps its memory'
+wait_until 60 follows_no_more_than $((plugged * percent * 13 / 1000)) || fail 'the probe keeps its memory'
 must_be_mapped memvirtiomem0 memaddr $((mapped << 20)) 0
 must_come_home $((plugged * percent / 120)) memvirtiomem0
 vmnumactl show web
