@@ -240,7 +240,42 @@ START_TEST(plugged_memory_makes_a_new_map_wanted)
 }
 END_TEST
 
-START_TEST(silent_monitor_changes_nothing_and_is_asked_later)
+static unsigned int gates_of(struct guest *guest)
+{
+	struct snap_guest snap;
+
+	guest_snapshot(guest, &snap);
+	return snap.gates;
+}
+
+/* Who holds it may be stopping or migrating the guest. */
+START_TEST(silent_monitor_closes_the_gate_until_it_answers)
+{
+	struct config config;
+	struct guest_env env;
+	struct inspection *i;
+	struct guest *guest;
+	struct scene s;
+
+	scene_begin(&s);
+	guest = make_guest(&s, &config, &env);
+	guest->built.is_inferred = false;
+	guest->adopted->qmp_path = strdup("/run/qmp");
+	i = answer_of(&s, guest);
+	i->state_err = -EBUSY;
+	adopt_take_state(guest, i);
+	ck_assert_uint_eq(gates_of(guest), GATE_MONITOR);
+	i->state_err = 0;
+	adopt_take_state(guest, i);
+	ck_assert_uint_eq(gates_of(guest), 0);
+	inspect_destroy(i);
+	guest_destroy(guest);
+	config_finish(&config);
+	scene_end(&s);
+}
+END_TEST
+
+START_TEST(silent_monitor_leaves_what_is_known_and_is_asked_later)
 {
 	struct config config;
 	struct guest_env env;
@@ -384,8 +419,9 @@ int main(void)
 	tcase_add_loop_test(tests, state_by_the_monitor_closes_gates, 0,
 			    N(lives));
 	tcase_add_test(tests, plugged_memory_makes_a_new_map_wanted);
+	tcase_add_test(tests, silent_monitor_closes_the_gate_until_it_answers);
 	tcase_add_test(tests,
-		       silent_monitor_changes_nothing_and_is_asked_later);
+		       silent_monitor_leaves_what_is_known_and_is_asked_later);
 	tcase_add_test(tests, how_it_is_is_asked_on_a_clock_of_its_own);
 	tcase_add_test(tests, look_that_only_asks_does_not_count);
 	tcase_add_test(tests, guest_without_monitor_is_not_asked);

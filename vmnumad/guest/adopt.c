@@ -25,7 +25,7 @@
  * and less often: each time a thread waits for it. */
 #define STATE_PERIOD_NS    (5ull * 1000000000ull)
 #define STATE_LIVE_NS      (1ull * 1000000000ull) /* while something is at work */
-#define STATE_FAILURES_MAX 6
+#define STATE_FAILURES_MAX 3
 
 struct adoption *adoption_create(pid_t pid)
 {
@@ -444,7 +444,7 @@ static void note_no_state(struct guest *guest, const struct why *why)
 	if (adopted->state_failures == 0)
 		log_info("adopt",
 			 "guest %s: its monitor does not say how it is: %s; "
-			 "going on as before, and asking again later",
+			 "moving nothing by itself, and asking again later",
 			 guest->name, why->text);
 	if (adopted->state_failures < STATE_FAILURES_MAX)
 		adopted->state_failures++;
@@ -457,6 +457,7 @@ void adopt_take_state(struct guest *guest, const struct inspection *i)
 	if (!guest->adopted || !i->asks_state || i->err)
 		return;
 	guest->adopted->state_asked_ns = sys->ops->now_ns(sys->self);
+	guest->is_silent = i->state_err != 0;
 	if (i->state_err) {
 		note_no_state(guest, &i->state_why);
 		return;

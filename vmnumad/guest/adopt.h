@@ -85,7 +85,8 @@ void adopt_ask_state(const struct guest *guest, struct inspection *inspection);
 
 /* Take the answer in, if it was asked: running, paused, migrating, as libvirt says
  * it of other guests; and a new map is wanted when memory was plugged in or out.
- * Without an answer what was known stays. */
+ * Without an answer what was known stays, but nothing moves by itself: who holds the
+ * monitor may be stopping or migrating the guest. */
 void adopt_take_state(struct guest *guest, const struct inspection *inspection);
 
 /* 0 while the guest's process lives and runs the program that was adopted,

@@ -21,6 +21,8 @@ static unsigned int gates(const struct guest *guest)
 		set |= GATE_MOVING;
 	if (guest->held_by)
 		set |= GATE_PINNED;
+	if (guest->is_silent)
+		set |= GATE_MONITOR;
 	if (!guest->has_domain)
 		return set;
 	/* a job of libvirt that pauses it is the better reason */

@@ -4,7 +4,8 @@
 #
 # Guests that libvirt does not manage: a QEMU started by hand is adopted through
 # its monitor and its memory follows vCPUs that taskset pins, a DIMM that is plugged
-# in too, but not while it is paused; one without a monitor is inferred and moves on request only. What is no guest is refused, and
+# in too, but not while it is paused or somebody else holds its monitor; one without
+# a monitor is inferred and moves on request only. What is no guest is refused, and
 # why. A restart of the daemon keeps both, release and the end of the process end
 # it.
 
@@ -82,6 +83,13 @@ explain_says() {
 	vmnumactl explain "$1" | grep -qF -- "$2"
 }
 
+# is_deferred NAME REASON: it would have been moved but for that.
+is_deferred() {
+	vmnumactl --json events |
+		jq -e --arg name "$1" --arg reason "$2" '.events[] |
+			select(.kind == "deferred" and .guest == $name and .reason == $reason)'
+}
+
 adopted_as_before() {
 	[ "$(vmnumactl --json list | json '[.guests[] | select(.adopted) | "\(.name) \(.pid) \(.inferred)"] | sort | join(", ")')" = \
 		"bare $(guest_pid bare) true, hand $(guest_pid hand) false" ]
@@ -123,8 +131,14 @@ expect 0 'is adopted' vmnumactl adopt --pid "$(guest_pid hand)" --qmp /run/hand.
 expect 4 'adopted already' vmnumactl adopt --pid "$(guest_pid hand)" --name again
 wait_vmnumad_knows hand
 guest_is_on hand 0 || fail "only $(guest_share hand 0) % of the guest is on node 0"
+hold_monitor /run/hand.qmp
+wait_until 60 vmnumad_has_said 'its monitor does not say how it is' || fail 'it is not said that its monitor is held'
 pin_by_hand hand 1
-wait_until 60 guest_is_on hand 1 ||
+wait_until 60 is_deferred hand 'its monitor does not answer' ||
+	fail "it is not said why it stays: $(vmnumactl explain hand)"
+guest_is_on hand 0 || fail 'it was moved while it may have been migrated'
+kill "$MONITOR_HOLDER"
+wait_until 120 guest_is_on hand 1 ||
 	fail "only $(guest_share hand 1) % of the memory followed the vCPUs"
 wait_until 60 no_job_is_running || fail 'a job does not end'
 vmnumactl list
