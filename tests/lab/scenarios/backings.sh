@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.1 --timeout 600
+# lab: --nodes 2 --kernel 6.1 --timeout 900
 #
 # Memory of every kind goes to the other node and comes back: a memfd that virtiofsd
 # works in and another process has mapped whole, 2 MiB and (where the host can make

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 4 --kernel 6.12 --timeout 600
+# lab: --nodes 4 --kernel 6.12
 #
 # Homes of two nodes on a host of four. A guest of two cells that is pinned from
 # nodes 0 and 1 to 2 and 3 ends with cell 0 on 2 and cell 1 on 3; a guest of one

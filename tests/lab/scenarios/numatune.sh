@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 4 --kernel 6.12 --timeout 600
+# lab: --nodes 4 --kernel 6.12
 #
 # What numatune says of a guest's memory: preferred is followed, interleave left
 # alone until ordered, restrictive re-homed by libvirt itself, memnode kept to cell

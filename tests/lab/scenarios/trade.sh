@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: --nodes 2 --kernel 6.12 --timeout 600
+# lab: --nodes 2 --kernel 6.12
 #
 # Trading places: two guests on nodes without room for a second one are pinned
 # crosswise. Their memory changes places through the little that is free, a
