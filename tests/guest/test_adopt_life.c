@@ -370,6 +370,7 @@ START_TEST(look_that_only_asks_does_not_count)
 	ck_assert_ptr_nonnull(guest->inspection);
 	ck_assert(guest->inspection->asks_state);
 	ck_assert_ptr_null(guest->inspection->map);
+	ck_assert_uint_eq(guest->measure_rounds, 1);
 	ck_assert_int_eq(loop_run(loop), 0);
 	ck_assert_ptr_null(guest->held_by);
 	task_pool_destroy(env.pool, 1000);

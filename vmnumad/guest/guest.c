@@ -300,11 +300,13 @@ static void inspect(struct guest *guest, uint64_t now_ns)
 	const struct guest_env *env = guest->env;
 	struct inspection *i = inspect_create(env->sys, &guest->uuid);
 	/* not when it is only due to be asked how it is */
-	bool does_count = guest->wants_map || is_measure_due(guest, now_ns);
+	bool does_count = guest->wants_map || !guest->built.map ||
+			  is_measure_due(guest, now_ns);
 
 	i->done = on_inspected;
 	i->arg = guest;
-	i->ask.round = guest->measure_rounds++;
+	if (does_count)
+		i->ask.round = guest->measure_rounds++;
 	if (!strchr(guest->name, '/'))
 		i->pid_file = xasprintf(PID_FILE_FORMAT, guest->name);
 	if (guest->identity.pidfd >= 0)
