@@ -176,6 +176,17 @@ static const struct {
 	{ VIRT_STATE_PAUSED, VIRT_JOB_MIGRATION_IN, "paused", GATE_MIGRATING },
 };
 
+/* One that has a monitor, which confirmed its map. */
+static struct guest *make_asked_guest(struct scene *s, struct config *config,
+				      struct guest_env *env)
+{
+	struct guest *guest = make_guest(s, config, env);
+
+	guest->built.is_inferred = false;
+	guest->adopted->qmp_path = strdup("/run/qmp");
+	return guest;
+}
+
 /* What an inspection brings that has asked the monitor. */
 static struct inspection *answer_of(struct scene *s, const struct guest *guest)
 {
@@ -197,9 +208,7 @@ START_TEST(state_by_the_monitor_closes_gates)
 	struct scene s;
 
 	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	guest->built.is_inferred = false;
-	guest->adopted->qmp_path = strdup("/run/qmp");
+	guest = make_asked_guest(&s, &config, &env);
 	i = answer_of(&s, guest);
 	ck_assert(i->asks_state && i->is_qmp_checked);
 	ck_assert_str_eq(i->qmp_path, "/run/qmp");
@@ -226,9 +235,7 @@ START_TEST(plugged_memory_makes_a_new_map_wanted)
 	struct scene s;
 
 	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	guest->built.is_inferred = false;
-	guest->adopted->qmp_path = strdup("/run/qmp");
+	guest = make_asked_guest(&s, &config, &env);
 	i = answer_of(&s, guest);
 	i->state.devices++;
 	adopt_take_state(guest, i);
@@ -258,9 +265,7 @@ START_TEST(silent_monitor_closes_the_gate_until_it_answers)
 	struct scene s;
 
 	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
-	guest->built.is_inferred = false;
-	guest->adopted->qmp_path = strdup("/run/qmp");
+	guest = make_asked_guest(&s, &config, &env);
 	i = answer_of(&s, guest);
 	i->state_err = -EBUSY;
 	adopt_take_state(guest, i);
@@ -284,9 +289,8 @@ START_TEST(silent_monitor_leaves_what_is_known_and_is_asked_later)
 	struct scene s;
 
 	scene_begin(&s);
-	guest = make_guest(&s, &config, &env);
+	guest = make_asked_guest(&s, &config, &env);
 	guest->state = VIRT_STATE_PAUSED;
-	guest->adopted->qmp_path = strdup("/run/qmp");
 	i = answer_of(&s, guest);
 	i->state_err = -EBUSY;
 	adopt_take_state(guest, i);

@@ -163,8 +163,8 @@ reset_itself() {
 	tail -n 1 "/var/log/libvirt/qemu/$1.log" | grep -q 'reason=shutdown'
 }
 
-# unended_interrupts NAME: pins of devices whose line is up while the interrupt
-# controller in KVM still waits for the guest to end the interrupt before.
+# unended_interrupts NAME: pins whose interrupt KVM's controller has delivered and
+# waits for the guest to end.
 unended_interrupts() {
 	if [ -S "/run/$1.test" ]; then # not libvirt's: the scenario's own monitor
 		{

@@ -457,7 +457,6 @@ void adopt_take_state(struct guest *guest, const struct inspection *i)
 	if (!guest->adopted || !i->asks_state || i->err)
 		return;
 	guest->adopted->state_asked_ns = sys->ops->now_ns(sys->self);
-	guest->is_silent = i->state_err != 0;
 	if (i->state_err) {
 		note_no_state(guest, &i->state_why);
 		return;

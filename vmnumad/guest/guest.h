@@ -76,7 +76,6 @@ struct guest {
 	const char *held_by; /* what holds its memory, by what the process has
 			      * open; static text, NULL: nothing seen */
 	bool is_denied; /* the kernel refuses us the process */
-	bool is_silent; /* adopted: its monitor has not answered when last asked */
 	struct sampler *sampler; /* of its vCPUs, owned, NULL: no process */
 	uint64_t measured_ns; /* when its memory was counted last, 0 never */
 	uint64_t measure_took_ns; /* how long that took */

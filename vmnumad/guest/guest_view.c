@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "guest/adopt.h"
 
 static unsigned int gates(const struct guest *guest)
 {
@@ -21,7 +22,7 @@ static unsigned int gates(const struct guest *guest)
 		set |= GATE_MOVING;
 	if (guest->held_by)
 		set |= GATE_PINNED;
-	if (guest->is_silent)
+	if (guest->adopted && guest->adopted->state_failures > 0)
 		set |= GATE_MONITOR;
 	if (!guest->has_domain)
 		return set;
